@@ -1,0 +1,103 @@
+/**
+ * What the table layer needs of a place that keeps objects, and what it may rely on.
+ *
+ * Paths are relative to the store's root, "/"-separated, in normal form ("a/b.c"; no "", ".", ".." segment, no
+ * leading or trailing slash). A path outside this form is refused with INVALID_ARGUMENT before anything is touched.
+ *
+ * Failures: a missing object is NOT_FOUND, everything else that the world does (I/O error, full disk, no permission)
+ * is UNAVAILABLE with the cause kept. Whether a failed `publish` took effect may be unknown: UNKNOWN_OUTCOME.
+ */
+
+/** Bytes that own their buffer from offset 0, so that typed arrays of any width can be laid over them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Bytes to write, in order. The callee never changes or keeps them after its promise settles. */
+export type Chunks = readonly Uint8Array[];
+
+export interface ObjectInfo {
+  readonly sizeBytes: number;
+  /** Wall clock of the place that keeps the object, milliseconds since 1970. */
+  readonly modifiedMs: number;
+  /** Differs when the object under this path was replaced by another one (inode and times, or ETag). */
+  readonly identity: string;
+}
+
+export interface ListEntry {
+  /** Last segment of the path. */
+  readonly name: string;
+  readonly kind: "object" | "directory";
+}
+
+export interface WriteOptions {
+  /** True: content and name survive a power cut once the promise resolves. False: no sync at all. */
+  readonly durable: boolean;
+}
+
+export interface ReadHandle {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /**
+   * Bytes [start, end) as a fresh buffer.
+   * @throws CORRUPT when the object has fewer bytes than that
+   */
+  read(start: number, end: number): Promise<Bytes>;
+  close(): Promise<void>;
+}
+
+/** An object that is written (and synced, if durable) under a temporary name that no listing of versions shows. */
+export interface StagedObject {
+  /**
+   * Gives the object its final name if and only if nobody has that name: the compare-and-swap.
+   * - created: the name is ours; with `durable` the name itself survives a power cut.
+   * - exists: somebody (perhaps an earlier, interrupted attempt of ours) has the name.
+   * - fenced: the temporary is gone; a vacuum removed it and the target must not be used.
+   * @throws UNKNOWN_OUTCOME when the name may or may not have been given (a sync or a reply was lost)
+   */
+  publish(): Promise<"created" | "exists" | "fenced">;
+  /** Removes the temporary, if it is still there. Never touches the final name. */
+  discard(): Promise<void>;
+}
+
+export interface ObjectStore {
+  /** "file", "memory", ... */
+  readonly scheme: string;
+  /** The root for people, for messages. */
+  readonly display: string;
+
+  /** The whole object. @throws NOT_FOUND */
+  get(path: string): Promise<Bytes>;
+  /** Opens for ranged reads; an object deleted meanwhile stays readable where the file system allows it. @throws NOT_FOUND */
+  open(path: string): Promise<ReadHandle>;
+  head(path: string): Promise<ObjectInfo | undefined>;
+  /**
+   * The entries directly below `directory` ("" is the root), in ascending byte order of their names; a missing
+   * directory has none. `after` leaves out every name up to and including it.
+   */
+  list(directory: string, options?: { readonly after?: string }): Promise<readonly ListEntry[]>;
+
+  /**
+   * Writes an object under a fresh name that no reader knows yet (random ids). Readers may see it half written.
+   * Parent directories are made as needed, durably if asked. @throws ALREADY_EXISTS
+   */
+  write(path: string, chunks: Chunks, options: WriteOptions): Promise<void>;
+  /** Replaces the object at once: readers see the old or the new content, never a mix. */
+  replace(path: string, chunks: Chunks, options: WriteOptions): Promise<void>;
+  /** Creates the object with its whole content if the name is free: `stage` and `publish` in one. */
+  create(path: string, chunks: Chunks, options: WriteOptions): Promise<"created" | "exists">;
+  /** First half of a compare-and-swap, see `StagedObject`. The temporary's name carries the target's name. */
+  stage(path: string, chunks: Chunks, options: WriteOptions): Promise<StagedObject>;
+  /** Makes objects that others wrote durable, content and name. Missing ones are NOT_FOUND. */
+  sync(paths: readonly string[]): Promise<void>;
+
+  /** Removes the object; a missing one is fine. */
+  delete(path: string): Promise<void>;
+  /** Removes everything below `directory`, and it. A missing directory is fine. */
+  deleteTree(directory: string): Promise<void>;
+
+  /**
+   * Proves that the place keeps the promises above (exclusive links, sync of directories, ...).
+   * @throws FS_UNSUPPORTED naming what is missing
+   */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}

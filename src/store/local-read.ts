@@ -1,0 +1,59 @@
+/**
+ * Reading files of the local store. Reads no further than the file was long when it was opened, and allocates nothing
+ * that the file cannot fill.
+ */
+import { TableError } from "../support/errors.js";
+import type { Bytes, ReadHandle } from "./contract.js";
+import { toStoreError } from "./failures.js";
+import type { FileHandle } from "./files.js";
+import { allocateBytes, checkRange, tooShort } from "./ranges.js";
+
+/** Ranged reads of one open file; the holder closes it. */
+export class LocalReadHandle implements ReadHandle {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly #absolute: string;
+  readonly #handle: FileHandle;
+  #closed = false;
+
+  constructor(path: string, absolute: string, handle: FileHandle, sizeBytes: number) {
+    this.path = path;
+    this.#absolute = absolute;
+    this.#handle = handle;
+    this.sizeBytes = sizeBytes;
+  }
+
+  async read(start: number, end: number): Promise<Bytes> {
+    if (this.#closed) throw new TableError("CLOSED", `${this.#absolute} was closed. Open it again to read from it.`);
+    checkRange(this.#absolute, start, end, this.sizeBytes);
+    try {
+      return await readRange(this.#handle, this.#absolute, start, end);
+    } catch (error) {
+      throw toStoreError(error, "read", this.#absolute);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#handle.close();
+    } catch {
+      // Nothing was written through it, and the descriptor is given back all the same.
+    }
+  }
+}
+
+/** The bytes [start, end) of an open file, which is named `absolute` in errors. @throws CORRUPT when it is shorter */
+export async function readRange(handle: FileHandle, absolute: string, start: number, end: number): Promise<Bytes> {
+  const bytes = allocateBytes(end - start);
+  const count = await handle.read(bytes, start);
+  if (count < bytes.byteLength) throw tooShort(absolute, start + count, end);
+  return bytes;
+}
+
+export function notAnObject(absolute: string): TableError {
+  return new TableError("NOT_FOUND", `${absolute} was not found: there is a directory or a device of that name.`, {
+    details: { path: absolute },
+  });
+}

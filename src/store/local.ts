@@ -60,7 +60,7 @@ class LocalStore implements ObjectStore {
     this.#directories = new Directories(files, root);
   }
 
-  get(path: string): Promise<Bytes> {
+  async get(path: string): Promise<Bytes> {
     return this.#withOpen(path, "read", async (handle, stat, absolute) => {
       return readRange(handle, absolute, 0, stat.sizeBytes);
     });

@@ -1,0 +1,54 @@
+// Several processes at work on one table: starts them, lets all go at the same moment, gathers what they saw.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { timed } from "./measure.mjs";
+
+const WRITER = new URL("./writer.mjs", import.meta.url);
+const READY_MS = 60_000;
+
+/**
+ * Runs `task` of writer.mjs in `processes` processes. The clock starts when all of them have the table open.
+ * Answers one result for the crowd: all samples, all errors, and the acknowledged operations of each process.
+ */
+export async function crowd({ engine, dir, options, processes, task, seconds }) {
+  const children = Array.from({ length: processes }, (_, index) =>
+    fork(WRITER, [JSON.stringify({ engine, dir, options, task, seconds, index, processes })], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    }),
+  );
+  try {
+    await Promise.all(children.map((child) => answer(child)));
+    for (const child of children) child.send("go");
+    const { value: parts, ms } = await timed(() => Promise.all(children.map((child) => answer(child))));
+    return {
+      samplesMs: parts.flatMap((part) => part.samplesMs),
+      operations: parts.reduce((sum, part) => sum + part.samplesMs.length, 0),
+      wallMs: ms,
+      errors: parts.reduce((sum, part) => sum + part.errors, 0),
+      firstError: parts.find((part) => part.firstError)?.firstError,
+      facts: {
+        slowestShareOfMean: fairness(parts.map((part) => part.samplesMs.length)),
+        ...(parts[0].metrics ? { metricsOfFirst: parts[0].metrics } : {}),
+      },
+    };
+  } finally {
+    for (const child of children) child.kill();
+  }
+}
+
+/** Acknowledged operations of the slowest process, as a share of the mean: 1 is fair, 0 is starvation. */
+function fairness(counts) {
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return mean === 0 ? 0 : Math.round((Math.min(...counts) / mean) * 100) / 100;
+}
+
+async function answer(child) {
+  const signal = AbortSignal.timeout(READY_MS);
+  const died = once(child, "exit", { signal }).then(([code]) => {
+    throw new Error(`a writer process ended with code ${code} before it answered`);
+  });
+  died.catch(() => {});
+  const [message] = await Promise.race([once(child, "message", { signal }), died]);
+  if (message.error) throw new Error(message.error);
+  return message;
+}

@@ -1,0 +1,55 @@
+// The data that workloads write: plain rows for small writes, Arrow tables for bulk.
+import { lottery } from "./measure.mjs";
+
+export const row = (id) => ({ id, name: `row ${id}`, value: 0 });
+
+export const rows = (count, from = 0) => Array.from({ length: count }, (_, i) => row(from + i));
+
+/** `count` rows of id (Int64, ascending), value (Float64, uniform in [0, 1)), kind (Utf8, 1,000 different). */
+export async function bulkTable(count) {
+  const arrow = await import("apache-arrow");
+  const chance = lottery(7);
+  const ids = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
+  const values = Float64Array.from({ length: count }, chance);
+  const kinds = utf8Data(arrow, count, (i) => `kind ${String((i * 7919) % 1000).padStart(3, "0")}`);
+  return tableOf(arrow, [
+    ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
+    ["value", arrow.makeData({ type: new arrow.Float64(), length: count, nullCount: 0, data: values })],
+    ["kind", kinds],
+  ]);
+}
+
+/** `count` rows of id (Int64) and vector (FixedSizeList<Float32>[dimension], uniform). */
+export async function vectorTable(count, dimension) {
+  const arrow = await import("apache-arrow");
+  const chance = lottery(11);
+  const ids = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
+  const floats = Float32Array.from({ length: count * dimension }, chance);
+  const child = arrow.makeData({ type: new arrow.Float32(), length: floats.length, nullCount: 0, data: floats });
+  const type = new arrow.FixedSizeList(dimension, new arrow.Field("item", new arrow.Float32(), true));
+  return tableOf(arrow, [
+    ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
+    ["vector", arrow.makeData({ type, length: count, nullCount: 0, child })],
+  ]);
+}
+
+export const vectors = (count, dimension) => {
+  const chance = lottery(13);
+  return Array.from({ length: count }, () => Float32Array.from({ length: dimension }, chance));
+};
+
+function utf8Data(arrow, count, text) {
+  const texts = Array.from({ length: count }, (_, i) => text(i));
+  const data = new TextEncoder().encode(texts.join(""));
+  const valueOffsets = new Int32Array(count + 1);
+  for (let i = 0; i < count; i++) valueOffsets[i + 1] = valueOffsets[i] + texts[i].length;
+  return arrow.makeData({ type: new arrow.Utf8(), length: count, nullCount: 0, valueOffsets, data });
+}
+
+function tableOf(arrow, columns) {
+  const schema = new arrow.Schema(columns.map(([name, data]) => new arrow.Field(name, data.type, true)));
+  const length = columns[0][1].length;
+  const children = columns.map(([, data]) => data);
+  const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length, nullCount: 0, children });
+  return new arrow.Table(schema, [new arrow.RecordBatch(schema, data)]);
+}

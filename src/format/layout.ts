@@ -1,0 +1,86 @@
+/**
+ * Where everything lies inside a table's directory, and how version numbers become file names.
+ *
+ * All paths are relative to the table's directory. Layout: lance-format table specification, "Directory layout".
+ * Names of temporaries (`.tmp…`, `…#1`), the hint and detached versions (`d…`) are no versions.
+ */
+import { assert } from "../support/errors.js";
+import type { Runtime } from "../support/runtime.js";
+import type { DataFile, DeletionFile } from "./fragment.js";
+
+export {
+  checkColumnName,
+  checkRelativePath,
+  checkTableName,
+  checkTagName,
+  tableDirectory,
+  tableNameOf,
+} from "./names.js";
+
+export const VERSIONS = "_versions";
+export const TRANSACTIONS = "_transactions";
+export const DELETIONS = "_deletions";
+export const DATA = "data";
+export const INDICES = "_indices";
+export const REFS_TAGS = "_refs/tags";
+export const REFS_BRANCHES = "_refs/branches";
+export const HINT_PATH = `${VERSIONS}/latest_version_hint.json`;
+
+/** v1: the version as it is; v2: counted down from 2^64 - 1, so that the newest comes first in a listing. */
+export type NamingScheme = "v1" | "v2";
+
+const MANIFEST_SUFFIX = ".manifest";
+const V2_DIGITS = 20;
+const U64_MAX = 2n ** 64n - 1n;
+
+/** File name of a version's manifest inside `_versions`. */
+export function manifestName(version: number, scheme: NamingScheme): string {
+  assert(Number.isSafeInteger(version) && version >= 0, "a version is a safe integer, 0 or more");
+  const digits = scheme === "v1" ? String(version) : (U64_MAX - BigInt(version)).toString().padStart(V2_DIGITS, "0");
+  return digits + MANIFEST_SUFFIX;
+}
+
+/** The version that a name inside `_versions` stands for; undefined for every name that is not a version's own. */
+export function parseManifestName(
+  name: string,
+): { readonly version: number; readonly scheme: NamingScheme } | undefined {
+  const match = /^([0-9]{1,20})\.manifest$/.exec(name);
+  if (match === null) return undefined;
+  const digits = match[1] as string;
+  const scheme = digits.length === V2_DIGITS ? "v2" : "v1";
+  const version = scheme === "v1" ? Number(digits) : Number(U64_MAX - BigInt(digits));
+  // Only the one spelling that manifestName prints is a version: no leading zeros, nothing above 2^64 - 1.
+  if (!Number.isSafeInteger(version) || version < 0 || manifestName(version, scheme) !== name) return undefined;
+  return { version, scheme };
+}
+
+/** Path of a version's manifest. */
+export function manifestPath(version: number, scheme: NamingScheme): string {
+  return `${VERSIONS}/${manifestName(version, scheme)}`;
+}
+
+/** File name of a transaction inside `_transactions`. */
+export function transactionName(readVersion: number, uuid: string): string {
+  return `${readVersion}-${uuid}.txn`;
+}
+
+/** Path of a fragment's deletion file; it follows from the numbers that the manifest keeps. */
+export function deletionPath(fragmentId: number, file: DeletionFile): string {
+  const extension = file.kind === "arrow" ? "arrow" : "bin";
+  return `${DELETIONS}/${fragmentId}-${file.readVersion}-${file.id}.${extension}`;
+}
+
+/** Path of a data file. */
+export function dataPath(file: DataFile): string {
+  return `${DATA}/${file.path}`;
+}
+
+/**
+ * A fresh name for a data file: 24 binary digits, so that object stores spread the names, then the rest in hex.
+ * @param extension without the dot
+ */
+export function newDataFileName(runtime: Runtime, extension: string): string {
+  const hex = runtime.uuid().replaceAll("-", "");
+  const spread = Number.parseInt(hex.slice(0, 6), 16).toString(2).padStart(24, "0");
+  return `${spread}${hex.slice(6)}.${extension}`;
+}

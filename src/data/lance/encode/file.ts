@@ -1,0 +1,126 @@
+/**
+ * One data file from record batches, for tables of data format 2.2 and 2.1.
+ *
+ * A column's batches are encoded in runs: neighbours that are small are joined, so that pages stay large, and big ones
+ * go out as they are. Refuses types that Lance files do not hold (NOT_SUPPORTED) and nulls where the schema has none.
+ */
+import type { Data, RecordBatch } from "apache-arrow";
+import type { SchemaNode, TableSchema } from "../../../format/schema.js";
+import { TableError } from "../../../support/errors.js";
+import type { EncodedDataFile } from "../../codec.js";
+import type { Column } from "./column.js";
+import { type ContainerVersion, encodeContainer } from "./container.js";
+import { encodeDescriptor } from "./descriptor.js";
+import { shredColumn } from "./leaf.js";
+import type { EncodedColumn, EncodedPage } from "./page.js";
+import { encodeLeaf } from "./pages.js";
+import { readColumn } from "./read-column.js";
+import { concatColumns } from "./slices.js";
+
+/** Runs of small batches are joined up to this size. */
+const RUN_BYTES_AIM = 8 * 1024 * 1024;
+
+const STRUCTURAL = "/lance.encodings21.PageLayout";
+const VERSIONS: Readonly<Record<string, ContainerVersion & { readonly largeChunks: boolean }>> = {
+  "2.1": { major: 2, minor: 1, pageTypeUrl: STRUCTURAL, largeChunks: false },
+  "2.2": { major: 2, minor: 2, pageTypeUrl: STRUCTURAL, largeChunks: true },
+};
+
+/**
+ * A data file of the table's version. @throws NOT_SUPPORTED for a version or type that is not written,
+ * SCHEMA_MISMATCH for nulls in a field that has none.
+ */
+export function encodeLanceFile(
+  batches: readonly RecordBatch[],
+  schema: TableSchema,
+  fileVersion = "2.2",
+): EncodedDataFile {
+  const version = VERSIONS[fileVersion];
+  if (!version) {
+    throw new TableError("NOT_SUPPORTED", `Lance data files of version ${fileVersion} are not written; use 2.2.`);
+  }
+  const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
+  const filled = batches.filter((batch) => batch.numRows > 0);
+  const columns: EncodedColumn[] = [];
+  for (const [i, node] of schema.nodes.entries()) {
+    const parts = filled.map((batch) => batch.data.children[i]!);
+    columns.push(...encodeColumn(node, parts, version.largeChunks));
+  }
+  const fields = schema.nodes.flatMap((node) => leafIds(node));
+  const { chunks, sizeBytes } = encodeContainer(columns, encodeDescriptor(schema, rows), version);
+  return {
+    chunks,
+    sizeBytes,
+    rows,
+    fields,
+    columnIndices: fields.map((_, index) => index),
+    majorVersion: version.major,
+    minorVersion: version.minor,
+  };
+}
+
+/** Field ids of the leaves, depth-first: 2.1 and 2.2 list only those. */
+function leafIds(node: SchemaNode): number[] {
+  return node.children.length === 0 ? [node.id] : node.children.flatMap(leafIds);
+}
+
+function encodeColumn(node: SchemaNode, parts: readonly Data[], largeChunks: boolean): EncodedColumn[] {
+  const pages: EncodedPage[][] = leafIds(node).map(() => []);
+  let firstRow = 0;
+  for (const run of runsOf(parts.map((part) => readColumn(part, node.field.name)))) {
+    for (const [i, leaf] of shredColumn(node, run).entries()) {
+      pages[i]!.push(...encodeLeaf(leaf, firstRow, { largeChunks }));
+    }
+    firstRow += run.length;
+  }
+  return pages.map((list) => ({ pages: list }));
+}
+
+/** Neighbouring columns joined while they are small and, for dictionaries, the same. */
+function runsOf(parts: readonly Column[]): Column[] {
+  const runs: Column[] = [];
+  let run: Column[] = [];
+  let runBytes = 0;
+  const close = () => {
+    if (run.length > 0) runs.push(concatColumns(run));
+    run = [];
+    runBytes = 0;
+  };
+  for (const part of parts) {
+    const bytes = sizeOf(part);
+    if (runBytes + bytes > RUN_BYTES_AIM || (run[0] && !isSameDictionary(run[0], part))) close();
+    run.push(part);
+    runBytes += bytes;
+  }
+  close();
+  return runs;
+}
+
+function sizeOf(column: Column): number {
+  switch (column.kind) {
+    case "null":
+      return 0;
+    case "bit":
+      return column.length / 8;
+    case "fixed":
+      return column.bytes.length;
+    case "variable":
+      return (column.length + 1) * 4 + column.offsets[column.length]! - column.offsets[0]!;
+    case "vector":
+      return sizeOf(column.items);
+    case "dictionary":
+      return column.indices.bytes.length;
+    case "list":
+      return column.offsets.byteLength + sizeOf(column.items);
+    case "struct":
+      return column.children.reduce((sum, child) => sum + sizeOf(child), 0);
+  }
+}
+
+function isSameDictionary(a: Column, b: Column): boolean {
+  if (a.kind === "dictionary" && b.kind === "dictionary") return a.identity === b.identity;
+  if (a.kind === "struct" && b.kind === "struct") {
+    return a.children.every((child, i) => isSameDictionary(child, b.children[i]!));
+  }
+  return a.kind === "list" && b.kind === "list" ? isSameDictionary(a.items, b.items) : true;
+}

@@ -36,14 +36,12 @@ export interface DataFormatVersion {
   readonly version: string;
 }
 
-export function writeBasePath(writer: WireWriter, field: number, base: BasePath): void {
-  const start = writer.begin(field);
+export function writeBasePath(writer: WireWriter, base: BasePath): void {
   writer.uintIfSet(1, base.id);
   if (base.name !== undefined) writer.string(2, base.name);
   writer.bool(3, base.isDatasetRoot);
   writer.stringIfSet(4, base.path);
   writer.raw(base.unknown);
-  writer.commit(start);
 }
 
 export function readBasePath(reader: WireReader): BasePath {

@@ -254,7 +254,11 @@ function tailOf(manifest: Manifest, transactionAt: number | undefined, indexAt: 
   writer.uintIfSet(14, manifest.nextRowId);
   writeDataFormat(writer, 15, manifest.dataFormat);
   writeTextMap(writer, 16, manifest.config);
-  for (const base of manifest.basePaths) writeBasePath(writer, 18, base);
+  for (const base of manifest.basePaths) {
+    const start = writer.begin(18);
+    writeBasePath(writer, base);
+    writer.commit(start);
+  }
   writeTextMap(writer, 19, manifest.tableMetadata);
   if (manifest.branch !== undefined) writer.string(20, manifest.branch);
   if (transactionAt !== undefined) writer.uint(TRANSACTION_SECTION_FIELD, transactionAt);

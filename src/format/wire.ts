@@ -235,6 +235,12 @@ export class WireReader {
   }
 }
 
+/** A u64 as a number, never rounded. @throws CORRUPT */
+export function safeNumber(value: bigint, path: string): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt(path, 0, "a number is above 2^53 - 1");
+  return Number(value);
+}
+
 /** CORRUPT for `path` at `offset`. */
 export function corrupt(path: string, offset: number, problem: string, cause?: unknown): TableError {
   return new TableError("CORRUPT", `${path} is damaged at byte ${offset}: ${problem}. Restore it from a backup.`, {

@@ -24,6 +24,8 @@ export class Directories {
   readonly #inside = new Set<string>();
   /** Directory → identity of the one whose name is known to be durable. */
   readonly #anchored = new Map<string, string>();
+  /** Absolute paths of directories in which we made one. */
+  readonly #changed = new Set<string>();
   readonly #syncs = new Map<string, SyncSlot>();
 
   constructor(files: FileSystem, root: string) {
@@ -119,17 +121,17 @@ export class Directories {
       try {
         await this.#syncOne(path);
       } catch (error) {
-        // Not ours to open, hence not made by us: its names are older than this store.
-        if (systemCode(error) !== "EACCES" && systemCode(error) !== "EPERM") throw error;
+        // A directory that is not ours to open may be passed over when its names are older than this store.
+        if (systemCode(error) !== "EACCES" || this.#changed.has(path)) throw error;
       }
     }
   }
 
   async #makeRoot(absolute: string): Promise<void> {
+    const parent = dirname(absolute);
     try {
       await this.#makeOne(absolute);
     } catch (error) {
-      const parent = dirname(absolute);
       if (systemCode(error) !== "ENOENT" || parent === absolute) throw error;
       await this.#makeRoot(parent);
       await this.#makeOne(absolute);
@@ -139,6 +141,7 @@ export class Directories {
   async #makeOne(absolute: string): Promise<void> {
     try {
       await this.#files.mkdir(absolute);
+      this.#changed.add(dirname(absolute));
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
     }

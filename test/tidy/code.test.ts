@@ -1,0 +1,129 @@
+/** House rules that no linter knows: sizes, the injected world, the shape of types. */
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import { at, filesIn, lineOf, parse, walk } from "./sources.js";
+
+const FILE_LINES_MAX = 350;
+const FUNCTION_LINES_MAX = 70;
+
+const sources = filesIn("src");
+const trees = sources.map(parse);
+
+const mayTouchTheWorld = (path: string) => path.startsWith("src/store/") || path === "src/support/runtime.ts";
+
+/** What reaches outside the process or changes from run to run; `support/runtime.ts` has a stand-in for each. */
+const WORLD_MEMBERS = new Set([
+  "Date.now",
+  "Math.random",
+  "performance.now",
+  "crypto.randomUUID",
+  "crypto.getRandomValues",
+]);
+const WORLD_CALLS = new Set([
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "fetch",
+  "randomUUID",
+  "randomBytes",
+  "Date",
+]);
+const WORLD_MODULES = /^(node:)?(fs|fs\/promises|timers|timers\/promises|child_process|net|http|https|dgram)$/;
+
+function worldIn(file: ts.SourceFile): string[] {
+  const found: string[] = [];
+  walk(file, (node) => {
+    if (ts.isPropertyAccessExpression(node) && WORLD_MEMBERS.has(node.getText())) {
+      found.push(`${at(file, node)} ${node.getText()}`);
+    } else if (ts.isCallExpression(node) && WORLD_CALLS.has(node.expression.getText())) {
+      found.push(`${at(file, node)} ${node.expression.getText()}()`);
+    } else if (ts.isNewExpression(node) && node.expression.getText() === "Date" && !node.arguments?.length) {
+      found.push(`${at(file, node)} new Date()`);
+    } else if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const isTypeOnly = node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+      if (!isTypeOnly && WORLD_MODULES.test(node.moduleSpecifier.text)) {
+        found.push(`${at(file, node)} import of ${node.moduleSpecifier.text}`);
+      }
+    }
+  });
+  return found;
+}
+
+function functionsOver(file: ts.SourceFile, linesMax: number): string[] {
+  const found: string[] = [];
+  walk(file, (node) => {
+    if (!ts.isFunctionLike(node) || !("body" in node) || node.body === undefined) return;
+    const lines = lineOf(file, node.end) - lineOf(file, node.getStart()) + 1;
+    if (lines > linesMax) found.push(`${at(file, node)} has ${lines} lines`);
+  });
+  return found;
+}
+
+describe("the source keeps to the house rules", () => {
+  test("there is source to look at", () => {
+    expect(sources.length).toBeGreaterThan(10);
+  });
+
+  test(`no file is longer than ${FILE_LINES_MAX} lines, because then it holds two nouns`, () => {
+    const long = trees.map((file) => ({ path: file.fileName, lines: lineOf(file, file.text.trimEnd().length) }));
+    expect(long.filter(({ lines }) => lines > FILE_LINES_MAX)).toEqual([]);
+  });
+
+  test(`no function is longer than ${FUNCTION_LINES_MAX} lines`, () => {
+    expect(trees.flatMap((file) => functionsOver(file, FUNCTION_LINES_MAX))).toEqual([]);
+  });
+
+  test("clock, chance, timers and files are reached only through the runtime and the stores", () => {
+    expect(trees.filter((file) => !mayTouchTheWorld(file.fileName)).flatMap(worldIn)).toEqual([]);
+  });
+
+  test("the search for clocks and chance finds them where they are allowed", () => {
+    const runtime = trees.find((file) => file.fileName === "src/support/runtime.ts");
+    expect(worldIn(runtime!).join("\n")).toMatch(/Date\.now.*Math\.random.*setTimeout/s);
+  });
+
+  test("no type is any, and no checker is switched off", () => {
+    const found: string[] = [];
+    for (const file of trees) {
+      walk(file, (node) => {
+        if (node.kind === ts.SyntaxKind.AnyKeyword) found.push(`${at(file, node)} any`);
+      });
+      const silenced = /(@ts-(ignore|expect-error|nocheck)|biome-ignore|eslint-disable)/g;
+      for (const match of file.text.matchAll(silenced))
+        found.push(`${file.fileName}:${lineOf(file, match.index)} ${match[0]}`);
+    }
+    expect(found).toEqual([]);
+  });
+
+  test("every file says first what it is for", () => {
+    const silent = sources.filter(({ text }) => !/^\/(\*\*|\/)/.test(text));
+    expect(silent.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("nothing is exported by default, so that every name is the same everywhere", () => {
+    const found: string[] = [];
+    for (const file of trees) {
+      walk(file, (node) => {
+        if (ts.isExportAssignment(node)) found.push(at(file, node));
+      });
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+describe("the tests keep to the house rules", () => {
+  const tests = filesIn("test").map(parse);
+
+  test("no test is skipped, focused or left to do", () => {
+    const found: string[] = [];
+    for (const file of tests) {
+      walk(file, (node) => {
+        if (!ts.isPropertyAccessExpression(node)) return;
+        const [base] = node.getText().split(".");
+        const isTest = base === "test" || base === "it" || base === "describe";
+        if (isTest && /^(skip|skipIf|only|todo|fails)$/.test(node.name.text)) found.push(at(file, node));
+      });
+    }
+    expect(found).toEqual([]);
+  });
+});

@@ -5,7 +5,8 @@
  * point look-up stays small.
  */
 import { assert } from "../../../support/errors.js";
-import { type Bits, copyBits } from "./bits.js";
+import { copyBits } from "../../kernels/bits.js";
+import type { Bits } from "./bits.js";
 import type { BitColumn, FixedColumn, LeafColumn, VariableColumn, VectorColumn } from "./column.js";
 import { fixedSizeList, flat, type Message, variable } from "./describe.js";
 
@@ -35,8 +36,6 @@ export function chunkValues(column: LeafColumn): ChunkValues {
       return variableValues(column);
     case "vector":
       return vectorValues(column);
-    case "dictionary":
-      return fixedValues(column.indices);
     default:
       return assert(false, `a ${column.kind} column is not cut into chunks`) as never;
   }
@@ -63,12 +62,13 @@ function fixedValues(column: FixedColumn): ChunkValues {
 }
 
 function bitValues(column: BitColumn): ChunkValues {
+  const { bits } = column;
   return {
     description: flat(1),
     buffers: 1,
     counts: evenCounts(column.length, 1),
     sizeOf: (_, start, end) => (end - start + 7) >> 3,
-    write: (_, start, end, out, at) => copyBits(column.bits, start, end - start, out, at * 8),
+    write: (_, start, end, out, at) => copyBits(bits.bytes, bits.offset + start, out, at * 8, end - start),
   };
 }
 
@@ -126,7 +126,7 @@ function vectorValues(column: VectorColumn): ChunkValues {
       const { source, perValue } = parts[buffer]!;
       if ("width" in source) {
         out.set(source.bytes.subarray(start * perValue * source.width, end * perValue * source.width), at);
-      } else copyBits(source, start * perValue, (end - start) * perValue, out, at * 8);
+      } else copyBits(source.bytes, source.offset + start * perValue, out, at * 8, (end - start) * perValue);
     },
   };
 }

@@ -54,7 +54,7 @@ export interface DictionaryColumn extends Common {
   readonly indices: FixedColumn;
   /** Which dictionary the indices refer to; the same object means the same dictionary. */
   readonly identity: object;
-  readonly items: Column;
+  readonly items: FixedColumn | VariableColumn;
 }
 
 export interface NullColumn extends Common {

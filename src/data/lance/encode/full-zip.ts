@@ -5,7 +5,7 @@
  * without a copy.
  */
 import { assert } from "../../../support/errors.js";
-import { copyBits } from "./bits.js";
+import { copyBits } from "../../kernels/bits.js";
 import type { FixedColumn, VariableColumn, VectorColumn } from "./column.js";
 import { fixedSizeList, flat, fullZipLayout, type Message, variable } from "./describe.js";
 import type { PageLevels } from "./mini-block.js";
@@ -152,7 +152,8 @@ function writeValue(column: FixedValues, index: number, out: Uint8Array, start: 
   assert(items.kind !== "bit", "vectors of booleans are not zipped");
   let at = start;
   if (items.validity) {
-    copyBits(items.validity, index * dimension, dimension, out, at * 8);
+    const { bytes, offset } = items.validity;
+    copyBits(bytes, offset + index * dimension, out, at * 8, dimension);
     at += (dimension + 7) >> 3;
   }
   const width = valueBytes(items);

@@ -2,7 +2,7 @@
 
 import type { SchemaNode } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
-import type { Column, LeafColumn } from "./column.js";
+import { type Column, type LeafColumn, nullColumn } from "./column.js";
 import { buildLevels, type Levels, type Step } from "./levels.js";
 import { gatherLeaf } from "./slices.js";
 
@@ -30,6 +30,10 @@ function shred(node: SchemaNode, column: Column, outer: readonly Step[], rows: n
   }
   switch (column.kind) {
     case "struct":
+      if (column.children.length === 0) {
+        leaves.push(emptyStructLeaf(node, column, outer, rows));
+        return;
+      }
       column.children.forEach((child, i) => {
         shred(node.children[i]!, child, [...outer, { kind: "item", validity: column.validity }], rows, leaves);
       });
@@ -49,4 +53,20 @@ function shred(node: SchemaNode, column: Column, outer: readonly Step[], rows: n
       leaves.push({ rows, levels, values });
     }
   }
+}
+
+/** A struct without fields takes a column of its own that nobody looks at; it cannot hold nulls or stand in a list. */
+function emptyStructLeaf(node: SchemaNode, column: Column, outer: readonly Step[], rows: number): Leaf {
+  if (column.validity || outer.some((step) => step.kind === "list" || step.validity)) {
+    throw new TableError(
+      "NOT_SUPPORTED",
+      `Struct "${node.field.name}" has no fields and holds nulls or stands in a list or a null struct; give it a field.`,
+      { details: { fieldId: node.id } },
+    );
+  }
+  return {
+    rows,
+    levels: buildLevels([{ kind: "item", validity: nullColumn(rows).validity }], rows),
+    values: nullColumn(rows),
+  };
 }

@@ -8,6 +8,7 @@ import { assert } from "../../../support/errors.js";
 import { chunkValues } from "./chunk-values.js";
 import type { FixedColumn, LeafColumn, VariableColumn, VectorColumn } from "./column.js";
 import { constantLayout, type Message, withoutNulls } from "./describe.js";
+import { cleanIndices, encodeDictionary } from "./dictionary.js";
 import { encodeFixedFullZip, encodeVariableFullZip, valueBytes } from "./full-zip.js";
 import type { Leaf } from "./leaf.js";
 import { allDefined, type Levels } from "./levels.js";
@@ -143,7 +144,11 @@ function encodePage(values: LeafColumn, levels: PageLevels, rows: number, option
   if (constant) return { layout: constantLayout({ layers: levels.layers, inlineValue: constant }), buffers: [] };
   if (values.kind === "variable" && isLongText(values)) return encodeVariableFullZip(values, levels, rows);
   if (isZipped(values, levels)) return encodeFixedFullZip(values, levels, rows);
-  return encodeMiniBlock(chunkValues(values), levels, { items: values.length, largeChunks: options.largeChunks });
+  const { largeChunks } = options;
+  if (values.kind !== "dictionary")
+    return encodeMiniBlock(chunkValues(values), levels, { items: values.length, largeChunks });
+  const dictionary = encodeDictionary(values.items);
+  return encodeMiniBlock(chunkValues(cleanIndices(values)), levels, { items: values.length, largeChunks, dictionary });
 }
 
 /** True when no item of the page has a value. */

@@ -1,6 +1,7 @@
 /** Parts of columns: a range without a copy, chosen positions and several columns as one with a copy. */
 import { assert } from "../../../support/errors.js";
-import { type Bits, copyBits, setBits } from "./bits.js";
+import { copyBits, setBits } from "../../kernels/bits.js";
+import type { Bits } from "./bits.js";
 import type { BitColumn, Column, FixedColumn, LeafColumn, ListColumn } from "./column.js";
 import { nullColumn, type Validity, type VariableColumn, type VectorColumn } from "./column.js";
 
@@ -89,7 +90,7 @@ export function concatColumns(parts: readonly Column[]): Column {
       const bytes = new Uint8Array((length + 7) >> 3);
       let at = 0;
       for (const part of parts as readonly BitColumn[]) {
-        copyBits(part.bits, 0, part.length, bytes, at);
+        copyBits(part.bits.bytes, part.bits.offset, bytes, at, part.length);
         at += part.length;
       }
       return { ...first, ...common, bits: { bytes, offset: 0 } };
@@ -120,7 +121,7 @@ function concatValidity(parts: readonly Column[], length: number): Validity {
   const bytes = new Uint8Array((length + 7) >> 3);
   let at = 0;
   for (const part of parts) {
-    if (part.validity) copyBits(part.validity, 0, part.length, bytes, at);
+    if (part.validity) copyBits(part.validity.bytes, part.validity.offset, bytes, at, part.length);
     else setBits(bytes, at, part.length);
     at += part.length;
   }

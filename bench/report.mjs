@@ -31,7 +31,8 @@ export function machine(dir, run) {
   };
 }
 
-export function printTable(about, engines, results) {
+/** The report for people; `markdown` prints the figures as the table that docs/performance.md holds. */
+export function printTable(about, engines, results, { markdown = false } = {}) {
   const both = engines.length === 2;
   const titles = ["workload"];
   for (const engine of engines) titles.push(`${engine} p50 ms`, "p99 ms", "per s");
@@ -48,7 +49,7 @@ export function printTable(about, engines, results) {
   if (about.small) console.log("small sizes: these figures show that the benchmarks run, nothing else");
   for (const engine of engines) console.log(`${engine} durability is ${DURABILITY[engine]}`);
   if (both) console.log(`ratios are ${engines[0]} / ${engines[1]}: times below 1 and rates above 1 are better`);
-  console.log(`\n${align([titles, ...lines])}\n`);
+  console.log(`\n${markdown ? pipes([titles, ...lines]) : align([titles, ...lines])}\n`);
   for (const result of results) for (const engine of engines) printNotes(result.name, engine, result[engine]);
 }
 
@@ -76,6 +77,11 @@ function number(value) {
   if (value === undefined || !Number.isFinite(value)) return "-";
   if (value >= 1000) return Math.round(value).toLocaleString("en-US");
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function pipes([titles, ...lines]) {
+  const rule = titles.map((_, column) => (column === 0 ? "---" : "---:"));
+  return [titles, rule, ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n");
 }
 
 function align(lines) {

@@ -5,7 +5,12 @@ export const row = (id) => ({ id, name: `row ${id}`, value: 0 });
 
 export const rows = (count, from = 0) => Array.from({ length: count }, (_, i) => row(from + i));
 
-/** `count` rows of id (Int64, ascending), value (Float64, uniform in [0, 1)), kind (Utf8, 1,000 different). */
+const BULK_DIMENSION = 32;
+
+/**
+ * `count` rows of id (Int64, ascending), value (Float64, uniform in [0, 1)), kind (Utf8, 1,000 different) and
+ * vector (FixedSizeList<Float32>[32]).
+ */
 export async function bulkTable(count) {
   const arrow = await import("apache-arrow");
   const chance = lottery(7);
@@ -16,21 +21,25 @@ export async function bulkTable(count) {
     ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
     ["value", arrow.makeData({ type: new arrow.Float64(), length: count, nullCount: 0, data: values })],
     ["kind", kinds],
+    ["vector", vectorData(arrow, count, BULK_DIMENSION)],
   ]);
 }
 
 /** `count` rows of id (Int64) and vector (FixedSizeList<Float32>[dimension], uniform). */
 export async function vectorTable(count, dimension) {
   const arrow = await import("apache-arrow");
-  const chance = lottery(11);
   const ids = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
-  const floats = Float32Array.from({ length: count * dimension }, chance);
-  const child = arrow.makeData({ type: new arrow.Float32(), length: floats.length, nullCount: 0, data: floats });
-  const type = new arrow.FixedSizeList(dimension, new arrow.Field("item", new arrow.Float32(), true));
   return tableOf(arrow, [
     ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
-    ["vector", arrow.makeData({ type, length: count, nullCount: 0, child })],
+    ["vector", vectorData(arrow, count, dimension)],
   ]);
+}
+
+function vectorData(arrow, count, dimension) {
+  const floats = Float32Array.from({ length: count * dimension }, lottery(11));
+  const child = arrow.makeData({ type: new arrow.Float32(), length: floats.length, nullCount: 0, data: floats });
+  const type = new arrow.FixedSizeList(dimension, new arrow.Field("item", new arrow.Float32(), true));
+  return arrow.makeData({ type, length: count, nullCount: 0, child });
 }
 
 export const vectors = (count, dimension) => {

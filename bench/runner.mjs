@@ -1,5 +1,6 @@
 // Runs every workload on both engines in alternation and prints median, p50, p99 and the ratio of the two.
-//   node bench/run.mjs [--only name] [--rounds 5] [--engine joust|native] [--small] [--json] [--data-format f] [--dir d]
+//   npm run bench -- [--only name] [--rounds 5] [--engine joust|native] [--small] [--json|--markdown]
+//                    [--data-format f] [--dir d]
 // Progress goes to stderr, figures to stdout. Exits 1 when a round of ours failed or an engine lost a write.
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -22,6 +23,7 @@ const { values: args } = parseArgs({
     engine: { type: "string", multiple: true, default: ENGINES },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
     "data-format": { type: "string" },
     dir: { type: "string" },
   },
@@ -41,7 +43,7 @@ async function plan() {
       planned.push({ name, file, size: args.small ? sizes.small : sizes.full });
     }
   }
-  return planned.filter(({ name }) => args.only.length === 0 || args.only.some((part) => name.includes(part)));
+  return planned.filter(({ name }) => args.only.length === 0 || args.only.some((part) => name.startsWith(part)));
 }
 
 class Host {
@@ -134,7 +136,7 @@ try {
   const about = machine(root, { rounds, small: args.small });
   for (const workload of workloads) results.push(await measure(workload, root));
   if (args.json) console.log(JSON.stringify({ about, durability: DURABILITY, results }, null, 2));
-  else printTable(about, args.engine, results);
+  else printTable(about, args.engine, results, { markdown: args.markdown });
 } finally {
   rmSync(root, { recursive: true, force: true });
 }

@@ -16,7 +16,6 @@ export class Crew {
   #appended = [];
   #changed = [];
   #pinned = undefined;
-  #attemptsKnown = false;
   #reader = undefined;
   #changer = undefined;
   #total;
@@ -61,7 +60,8 @@ export class Crew {
     return {
       seconds,
       commits: appended + changed + tallied,
-      lostRaces: this.#attemptsKnown ? rebases + retries : undefined,
+      rebases,
+      retries,
       appended: this.#appended,
       changed: this.#changed,
       pinned: this.#pinned ?? { version: 1, changed: 0 },
@@ -103,25 +103,23 @@ export class Crew {
 
   #hear(message) {
     const counts = this.#counts;
-    const lost = (message.attempts ?? 1) - 1;
-    if (message.attempts !== undefined) this.#attemptsKnown = true;
-    if (message.version !== undefined) counts.version = Math.max(counts.version, Number(message.version));
+    counts.rebases += message.rebases ?? 0;
+    counts.retries += message.retries ?? 0;
     if (message.kind === "appended") {
       counts.appended++;
       counts.rows += message.rows;
-      counts.rebases += lost;
-      this.#appended.push({ batch: message.batch, version: Number(message.version) });
+      counts.version = Math.max(counts.version, message.version);
+      this.#appended.push({ batch: message.batch, version: message.version });
       if (changeOf(message.batch) !== undefined) this.#tell(this.#changer, { kind: "change", batch: message.batch });
       if (this.#reader === undefined && counts.appended >= this.#total * PIN_AT) {
-        this.#reader = this.#start("reader", { version: Number(message.version) });
+        this.#reader = this.#start("reader", { version: message.version });
       }
     } else if (message.kind === "changed") {
       counts.changed++;
-      counts.rebases += lost;
-      this.#changed.push({ batch: message.batch, version: Number(message.version) });
+      counts.version = Math.max(counts.version, message.version);
+      this.#changed.push({ batch: message.batch, version: message.version });
     } else if (message.kind === "tallied") {
       counts.tallied++;
-      counts.retries += lost;
     } else if (message.kind === "checked") {
       this.#pinned = message;
     }
@@ -138,8 +136,9 @@ export class Crew {
       `${number(rows)} rows`,
       `version ${version}`,
       `${rate.toFixed(0)} commits/s`,
+      `${number(rebases)} rebases`,
+      `${number(retries)} retries`,
     ];
-    if (this.#attemptsKnown) parts.push(`${number(rebases)} rebases`, `${number(retries)} retries`);
     if (this.#pinned !== undefined) {
       const { version: at, checks, changed: differed } = this.#pinned;
       const verdict = differed === 0 ? style("green", "same answer") : style("red", `${differed} other answers`);

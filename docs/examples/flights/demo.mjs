@@ -118,7 +118,7 @@ function check(what, found, expected) {
   checks.push({ what, found, expected, holds: found === expected });
 }
 
-function conclude({ seconds, commits, lostRaces, errors }) {
+function conclude({ seconds, commits, rebases, retries, errors }) {
   heading("Proof: the table against a serial replay of the source");
   const lines = columns([["", "table", "replay"], ...checks.map((each) => [each.what, each.found, each.expected])]);
   print(`    ${lines[0]}`);
@@ -127,7 +127,7 @@ function conclude({ seconds, commits, lostRaces, errors }) {
   });
   for (const error of errors) print(style("red", error));
   const broken = checks.filter(({ holds }) => !holds).length + errors.length;
-  const races = lostRaces === undefined ? "" : `, ${number(lostRaces)} lost races repaired`;
+  const races = `, ${number(rebases)} rebases, ${number(retries)} retries, no error for any caller`;
   const summary = `${number(commits)} commits in ${seconds.toFixed(1)} s by ${options.writers + 1} processes${races}`;
   print();
   print(

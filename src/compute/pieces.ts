@@ -1,0 +1,295 @@
+/**
+ * The middle of a scan: reads windows of fragments, drops deleted rows and rows that the filter does not keep.
+ *
+ * A piece is a batch and the rows of it that count. Nothing is copied before somebody needs the rows: counting never
+ * does, and columns that only the result needs are read for matching rows alone when few match.
+ */
+import type { RecordBatch } from "apache-arrow";
+import { type FragmentReader, openFragment } from "../data/fragment.js";
+import { concatBatches, makeBatch, takeRows } from "../data/kernels/batches.js";
+import type { Fragment } from "../format/fragment.js";
+import type { TableSchema } from "../format/schema.js";
+import { TableError } from "../support/errors.js";
+import type { BoundExpression } from "./expression/evaluate.js";
+import { selectRows } from "./expression/evaluate.js";
+import { type ColumnNeeds, type ScanSource, unionOf, type Window, windowRows, windowsOf, without } from "./plan.js";
+import { mightMatch } from "./prune.js";
+import { readAhead } from "./read-ahead.js";
+import { loadRowIds } from "./row-ids.js";
+import { type RowOffsets, withRowNumbers } from "./row-numbers.js";
+
+/** Rows of a batch inside a scan: large enough to amortise a batch, small enough for the caches. */
+const STEP_ROWS = 1 << 15;
+/** Windows that are read while one is consumed. */
+const WINDOWS_AHEAD = 2;
+/** The first window of a scan that may end early. */
+const FIRST_WINDOW_ROWS = 1 << 13;
+/** From this share of matching rows on, all columns are read at once. */
+const DENSE_SHARE = 0.2;
+
+/** Some rows of a fragment. */
+export interface Piece {
+  readonly fragment: Fragment;
+  /** Columns of the table in the order of the schema that was asked for. */
+  readonly batch: RecordBatch;
+  /** The rows of the batch that count, ascending; all of them when absent. */
+  readonly selected: Uint32Array | undefined;
+  /** Where the rows of the batch lie in the fragment. */
+  readonly offsets: RowOffsets;
+}
+
+/** What a scan did, for people and tests; filled while it runs. */
+export interface ScanMetrics {
+  fragments: number;
+  fragmentsPruned: number;
+  windows: number;
+  rowsScanned: number;
+  rowsMatched: number;
+}
+
+export function newMetrics(): ScanMetrics {
+  return { fragments: 0, fragmentsPruned: 0, windows: 0, rowsScanned: 0, rowsMatched: 0 };
+}
+
+export interface PieceRequest {
+  readonly filter: BoundExpression | undefined;
+  readonly filterNeeds: ColumnNeeds;
+  /** The columns that pieces have; row numbers are made later, from the offsets. */
+  readonly schema: TableSchema;
+  /** How many rows will be consumed at most. */
+  readonly rowsWanted?: number;
+  readonly signal?: AbortSignal;
+  readonly metrics?: ScanMetrics;
+}
+
+/** How many rows of a piece count. */
+export function pieceRows(piece: Piece): number {
+  return piece.selected?.length ?? piece.batch.numRows;
+}
+
+/** Offsets in the fragment of the rows of a piece that count. */
+export function pieceOffsets(piece: Piece): Uint32Array {
+  const { offsets, selected } = piece;
+  const out = new Uint32Array(pieceRows(piece));
+  for (let i = 0; i < out.length; i++) {
+    const row = selected === undefined ? i : selected[i]!;
+    out[i] = typeof offsets === "number" ? offsets + row : offsets[row]!;
+  }
+  return out;
+}
+
+interface PieceScan {
+  readonly source: ScanSource;
+  readonly request: PieceRequest;
+  readonly metrics: ScanMetrics;
+  readonly readers: Map<number, FragmentReader>;
+  readonly pruned: Map<number, Promise<boolean>>;
+  /** Share of rows that matched so far; undefined before the first window. */
+  share: number | undefined;
+}
+
+/**
+ * The live rows that match, in scan order.
+ * @throws SNAPSHOT_EXPIRED, CORRUPT, CANCELED or the signal's own error
+ */
+export async function* scanPieces(source: ScanSource, request: PieceRequest): AsyncGenerator<Piece, void, undefined> {
+  const metrics = request.metrics ?? newMetrics();
+  const scan: PieceScan = { source, request, metrics, readers: new Map(), pruned: new Map(), share: undefined };
+  const limited = request.rowsWanted !== undefined;
+  const rowsMax = windowRows(request.filter === undefined ? request.schema : request.filterNeeds.schema);
+  const windows = windowsOf(source.fragments, {
+    rowsMax,
+    rowsFirst: limited && request.filter !== undefined ? Math.min(FIRST_WINDOW_ROWS, rowsMax) : rowsMax,
+    ...(limited && request.filter === undefined ? { rowsWanted: request.rowsWanted } : {}),
+  });
+  metrics.fragments += source.fragments.length;
+  for await (const pieces of readAhead(windows, limited ? 1 : WINDOWS_AHEAD, (window) => readWindow(scan, window))) {
+    for (const piece of pieces) {
+      throwIfAborted(request.signal);
+      yield piece;
+    }
+  }
+}
+
+/** The signal's own error when it is one of ours (a timeout says so itself), else CANCELED. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  if (signal.reason instanceof TableError) throw signal.reason;
+  throw new TableError("CANCELED", "The query was canceled by its signal.", { cause: signal.reason });
+}
+
+async function readWindow(scan: PieceScan, window: Window): Promise<Piece[]> {
+  const { request, metrics } = scan;
+  throwIfAborted(request.signal);
+  const reader = readerOf(scan, window.fragment);
+  if (request.filter !== undefined && (await isPruned(scan, reader))) return [];
+  metrics.windows++;
+  metrics.rowsScanned += window.end - window.start;
+  const deleted = (await reader.deletions())?.toArray();
+  const pieces =
+    request.filter === undefined
+      ? await readLive(scan, reader, window, deleted)
+      : await readMatching(scan, reader, window, deleted, request.filter);
+  metrics.rowsMatched += pieces.reduce((sum, piece) => sum + pieceRows(piece), 0);
+  return pieces;
+}
+
+function readerOf(scan: PieceScan, fragment: Fragment): FragmentReader {
+  let reader = scan.readers.get(fragment.id);
+  if (reader === undefined) {
+    reader = openFragment(scan.source.cache, fragment, scan.source.schema);
+    scan.readers.set(fragment.id, reader);
+  }
+  return reader;
+}
+
+/** True when statistics prove that the filter keeps no row of the fragment. */
+function isPruned(scan: PieceScan, reader: FragmentReader): Promise<boolean> {
+  const id = reader.fragment.id;
+  let verdict = scan.pruned.get(id);
+  if (verdict === undefined) {
+    verdict = judge(scan, reader);
+    scan.pruned.set(id, verdict);
+  }
+  return verdict;
+}
+
+async function judge(scan: PieceScan, reader: FragmentReader): Promise<boolean> {
+  const { filter, filterNeeds } = scan.request;
+  if (filter === undefined || filterNeeds.schema.nodes.length === 0) return false;
+  const statistics = await reader.statistics(filterNeeds.schema);
+  const pruned = !mightMatch(filter, (path) => statisticsOf(filterNeeds.schema, statistics, path), reader.rows);
+  if (pruned) scan.metrics.fragmentsPruned++;
+  return pruned;
+}
+
+function statisticsOf<T>(
+  schema: TableSchema,
+  statistics: ReadonlyMap<number, T>,
+  path: readonly string[],
+): T | undefined {
+  let nodes = schema.nodes;
+  let id: number | undefined;
+  for (const name of path) {
+    const node = nodes.find((one) => one.field.name === name);
+    if (node === undefined) return undefined;
+    id = node.id;
+    nodes = node.children;
+  }
+  return id === undefined ? undefined : statistics.get(id);
+}
+
+async function readLive(
+  scan: PieceScan,
+  reader: FragmentReader,
+  window: Window,
+  deleted: Uint32Array | undefined,
+): Promise<Piece[]> {
+  const pieces: Piece[] = [];
+  let start = window.start;
+  for await (const batch of reader.read({ schema: scan.request.schema, rows: window, batchRows: STEP_ROWS })) {
+    throwIfAborted(scan.request.signal);
+    const selected = liveRows(deleted, start, batch.numRows);
+    if (selected === undefined || selected.length > 0) {
+      pieces.push({ fragment: window.fragment, batch, selected, offsets: start });
+    }
+    start += batch.numRows;
+  }
+  return pieces;
+}
+
+/** Rows of [start, start + rows) that are not deleted, counted from `start`; undefined when all are live. */
+export function liveRows(deleted: Uint32Array | undefined, start: number, rows: number): Uint32Array | undefined {
+  if (deleted === undefined) return undefined;
+  let next = lowerBound(deleted, start);
+  const gone = lowerBound(deleted, start + rows) - next;
+  if (gone === 0) return undefined;
+  const live = new Uint32Array(rows - gone);
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (deleted[next] === start + row) next++;
+    else live[count++] = row;
+  }
+  return live;
+}
+
+function lowerBound(sorted: Uint32Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+async function readMatching(
+  scan: PieceScan,
+  reader: FragmentReader,
+  window: Window,
+  deleted: Uint32Array | undefined,
+  filter: BoundExpression,
+): Promise<Piece[]> {
+  const { filterNeeds, schema, signal } = scan.request;
+  const rest = without(schema, filterNeeds.schema);
+  const dense = rest.nodes.length > 0 && scan.share !== undefined && scan.share >= DENSE_SHARE;
+  const first = dense ? unionOf(scan.source.schema, filterNeeds.schema, schema) : filterNeeds.schema;
+  const stable = filterNeeds.rowId ? await loadRowIds(scan.source, window.fragment) : undefined;
+  const pieces: Piece[] = [];
+  let start = window.start;
+  let matched = 0;
+  for await (const batch of reader.read({ schema: first, rows: window, batchRows: STEP_ROWS })) {
+    throwIfAborted(signal);
+    const live = liveRows(deleted, start, batch.numRows);
+    const input = withRowNumbers(batch, window.fragment.id, start, filterNeeds, stable);
+    const selected = selectRows(filter, input, live);
+    if (selected.length > 0) {
+      matched += selected.length;
+      pieces.push({ fragment: window.fragment, batch, selected, offsets: start });
+    }
+    start += batch.numRows;
+  }
+  scan.share = matched / Math.max(1, window.end - window.start);
+  if (pieces.length === 0) return [];
+  if (rest.nodes.length === 0 || dense)
+    return pieces.map((piece) => ({ ...piece, batch: pickColumns(piece.batch, schema) }));
+  return [await completeMatches(reader, pieces, schema, rest, filterNeeds.schema)];
+}
+
+/** The same rows with the columns of `schema` only, in its order; the batch has all of them. */
+export function pickColumns(batch: RecordBatch, schema: TableSchema): RecordBatch {
+  const { fields } = batch.schema;
+  const { nodes } = schema;
+  if (fields.length === nodes.length && nodes.every((node, i) => node.field.name === fields[i]!.name)) return batch;
+  const columns = nodes.map((node) => batch.data.children[fields.findIndex(({ name }) => name === node.field.name)]!);
+  return makeBatch(schema.arrow, columns, batch.numRows);
+}
+
+/** One piece with all columns of the matching rows: those of the filter from memory, the rest from the files. */
+async function completeMatches(
+  reader: FragmentReader,
+  pieces: readonly Piece[],
+  schema: TableSchema,
+  rest: TableSchema,
+  filtered: TableSchema,
+): Promise<Piece> {
+  const rows = pieces.reduce((sum, piece) => sum + pieceRows(piece), 0);
+  const offsets = new Uint32Array(rows);
+  let at = 0;
+  for (const piece of pieces) {
+    const part = pieceOffsets(piece);
+    offsets.set(part, at);
+    at += part.length;
+  }
+  const read: RecordBatch[] = [];
+  for await (const batch of reader.read({ schema: rest, rows: { offsets } })) read.push(batch);
+  const late = concatBatches(read);
+  const early = concatBatches(pieces.map(({ batch, selected }) => takeRows(batch, selected!)));
+  const columns = schema.nodes.map((node) => {
+    const index = filtered.nodes.findIndex((one) => one.id === node.id);
+    if (index >= 0) return early.data.children[index]!;
+    return late.data.children[rest.nodes.findIndex((one) => one.id === node.id)]!;
+  });
+  return { fragment: reader.fragment, batch: makeBatch(schema.arrow, columns, rows), selected: undefined, offsets };
+}

@@ -4,14 +4,15 @@
  * Follows the public format of Lance 2.x files (file2.proto and its footer of 40 bytes). Big buffers go out as they
  * came; small ones are gathered, so that a file is few chunks.
  */
-import { WireWriter } from "../../../format/wire.js";
+import { concat, WireWriter } from "../../../format/wire.js";
+import { assert } from "../../../support/errors.js";
+import { encodeChecksums } from "../../checksums.js";
+import { BUFFER_ALIGNMENT, FOOTER_BYTES, FOOTER_MAGIC } from "../container.js";
 import type { EncodedColumn, EncodedPage } from "./page.js";
 
-const ALIGNMENT = 64;
 const GAP = 0x48;
 /** Pieces below this are copied together. */
 const GATHER_BYTES_MAX = 32 * 1024;
-export const FOOTER_BYTES = 40;
 
 const encoder = new TextEncoder();
 const COLUMN_ENCODING = encodeAny("/lance.encodings.ColumnEncoding", Uint8Array.of(0x0a, 0));
@@ -28,29 +29,16 @@ function encodeAny(typeUrl: string, value: Uint8Array): Uint8Array {
   return writer.finish();
 }
 
-/** What looks at all bytes before the sealing buffer, in order: it computes their checksums. */
-export interface ByteWatcher {
-  /** A page buffer of `sizeBytes` begins here. */
-  boundary(sizeBytes: number): void;
-  bytes(piece: Uint8Array): void;
-}
-
 /** Appends pieces, knows the position, keeps the number of chunks low. */
 class Output {
   readonly chunks: Uint8Array[] = [];
   position = 0;
   #small: Uint8Array[] = [];
   #smallBytes = 0;
-  #watcher: ByteWatcher | undefined;
-
-  constructor(watcher?: ByteWatcher) {
-    this.#watcher = watcher;
-  }
 
   append(piece: Uint8Array): void {
     if (piece.length === 0) return;
     this.position += piece.length;
-    this.#watcher?.bytes(piece);
     if (piece.length >= GATHER_BYTES_MAX) {
       this.#flush();
       this.chunks.push(piece);
@@ -62,7 +50,7 @@ class Output {
   }
 
   align(): void {
-    const gap = (ALIGNMENT - (this.position % ALIGNMENT)) % ALIGNMENT;
+    const gap = (BUFFER_ALIGNMENT - (this.position % BUFFER_ALIGNMENT)) % BUFFER_ALIGNMENT;
     this.append(GAPS.subarray(0, gap));
   }
 
@@ -85,7 +73,7 @@ class Output {
   }
 }
 
-const GAPS = new Uint8Array(ALIGNMENT).fill(GAP);
+const GAPS = new Uint8Array(BUFFER_ALIGNMENT).fill(GAP);
 
 export interface ContainerVersion {
   readonly major: number;
@@ -94,51 +82,75 @@ export interface ContainerVersion {
   readonly pageTypeUrl: "/lance.encodings.ArrayEncoding" | "/lance.encodings21.PageLayout";
 }
 
-/** The file as chunks. `descriptor` is the FileDescriptor message, global buffer 0. */
+/** What a file holds beside its pages. */
+export interface GlobalBuffers {
+  /** The FileDescriptor message. */
+  readonly descriptor: Uint8Array;
+  /** See statistics-buffer.ts. */
+  readonly statistics: Uint8Array;
+}
+
+/** The file as chunks: pages, global buffers with the checksums last, column metadata, tables, footer. */
 export function encodeContainer(
   columns: readonly EncodedColumn[],
-  descriptor: Uint8Array,
+  globals: GlobalBuffers,
   version: ContainerVersion,
 ): { chunks: readonly Uint8Array[]; sizeBytes: number } {
   const output = new Output();
   const metadata = columns.map((column) => encodeColumnMetadata(column, version, output));
+  const positions: Extent[] = [];
+  for (const buffer of [globals.descriptor, globals.statistics]) {
+    output.align();
+    positions.push([output.position, buffer.length]);
+    output.append(buffer);
+  }
   output.align();
-  const globals: [number, number][] = [[output.position, descriptor.length]];
-  output.append(descriptor);
-  appendTail(output, metadata, globals, version);
-  return { chunks: output.finish(), sizeBytes: output.position };
+  const checksumsBytes = checksumsLength(output.position);
+  positions.push([output.position, checksumsBytes]);
+  const tail = encodeTail(metadata, output.position + checksumsBytes, positions, version);
+  const chunks = output.finish();
+  const checksums = encodeChecksums(chunks, tail);
+  assert(checksums.length === checksumsBytes, "the length of the checksums is known beforehand");
+  const sizeBytes = output.position + checksumsBytes + tail.length;
+  return { chunks: [...chunks, concat([checksums, tail])], sizeBytes };
 }
 
-function appendTail(
-  output: Output,
+type Extent = readonly [position: number, sizeBytes: number];
+
+/** Length of the section that data/checksums.ts writes for so many bytes. */
+function checksumsLength(dataBytes: number): number {
+  return (Math.ceil(dataBytes / 65_536) * 4 + 24 + 7) & ~7;
+}
+
+/** Column metadata, the two tables and the footer, which begin at `start`. */
+function encodeTail(
   metadata: readonly Uint8Array[],
-  globals: readonly [number, number][],
+  start: number,
+  globals: readonly Extent[],
   version: ContainerVersion,
-): void {
-  const metadataStart = output.position;
-  const table = new BigUint64Array(metadata.length * 2 + globals.length * 2);
+): Uint8Array {
+  const table = new BigUint64Array((metadata.length + globals.length) * 2);
+  let position = start;
   let entry = 0;
   for (const message of metadata) {
-    table[entry++] = BigInt(output.position);
-    table[entry++] = BigInt(message.length);
-    output.append(message);
-  }
-  const tableStart = output.position;
-  for (const [position, size] of globals) {
     table[entry++] = BigInt(position);
-    table[entry++] = BigInt(size);
+    table[entry++] = BigInt(message.length);
+    position += message.length;
   }
-  output.append(new Uint8Array(table.buffer));
+  for (const [at, sizeBytes] of globals) {
+    table[entry++] = BigInt(at);
+    table[entry++] = BigInt(sizeBytes);
+  }
   const footer = new DataView(new ArrayBuffer(FOOTER_BYTES));
-  footer.setBigUint64(0, BigInt(metadataStart), true);
-  footer.setBigUint64(8, BigInt(tableStart), true);
-  footer.setBigUint64(16, BigInt(tableStart + metadata.length * 16), true);
+  footer.setBigUint64(0, BigInt(start), true);
+  footer.setBigUint64(8, BigInt(position), true);
+  footer.setBigUint64(16, BigInt(position + metadata.length * 16), true);
   footer.setUint32(24, globals.length, true);
   footer.setUint32(28, metadata.length, true);
   footer.setUint16(32, version.major, true);
   footer.setUint16(34, version.minor, true);
-  footer.setUint32(36, 0x434e414c, true);
-  output.append(new Uint8Array(footer.buffer));
+  footer.setUint32(36, FOOTER_MAGIC, true);
+  return concat([...metadata, new Uint8Array(table.buffer), new Uint8Array(footer.buffer)]);
 }
 
 /** Appends the pages' buffers and answers the ColumnMetadata message. */

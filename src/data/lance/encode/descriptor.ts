@@ -23,11 +23,15 @@ export function encodeDescriptor(schema: TableSchema, rows: number): Uint8Array 
 function encodeSchema(schema: TableSchema): Uint8Array {
   const ids = nodesDepthFirst(schema).map((node) => node.id);
   const writer = new WireWriter();
-  for (const field of fieldsFromSchema(schema.arrow, 0)) {
-    const parentId = field.parentId < 0 ? -1 : ids[field.parentId]!;
-    const start = writer.begin(1);
-    writeField(writer, { ...field, id: ids[field.id]!, parentId });
-    writer.commit(start);
+  let next = 0;
+  for (const column of schema.arrow.fields) {
+    for (const field of fieldsFromSchema({ fields: [column] }, next)) {
+      const parentId = field.parentId < 0 ? -1 : ids[field.parentId]!;
+      const start = writer.begin(1);
+      writeField(writer, { ...field, id: ids[field.id]!, parentId });
+      writer.commit(start);
+      next++;
+    }
   }
   const metadata = [...schema.arrow.metadata].map(([key, value]) => [key, textEncoder.encode(value)] as const);
   writeBytesMap(writer, 5, new Map(metadata));

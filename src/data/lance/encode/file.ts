@@ -7,7 +7,10 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import type { SchemaNode, TableSchema } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
-import type { EncodedDataFile } from "../../codec.js";
+import type { ColumnStatistics, EncodedDataFile } from "../../codec.js";
+import { TYPE_ID } from "../../columns/layout.js";
+import { columnStatistics } from "../../statistics.js";
+import { encodeStatistics } from "../statistics-buffer.js";
 import type { Column } from "./column.js";
 import { type ContainerVersion, encodeContainer } from "./container.js";
 import { encodeDescriptor } from "./descriptor.js";
@@ -42,12 +45,16 @@ export function encodeLanceFile(
   const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
   const filled = batches.filter((batch) => batch.numRows > 0);
   const columns: EncodedColumn[] = [];
+  const statistics = new Map<number, ColumnStatistics>();
   for (const [i, node] of schema.nodes.entries()) {
     const parts = filled.map((batch) => batch.data.children[i]!);
     columns.push(...encodeColumn(node, parts, version.largeChunks));
+    collectStatistics(node, parts, statistics);
   }
   const fields = schema.nodes.flatMap((node) => leafIds(node));
-  const { chunks, sizeBytes } = encodeContainer(columns, encodeDescriptor(schema, rows), version);
+  const descriptor = encodeDescriptor(schema, rows);
+  const globals = { descriptor, statistics: encodeStatistics(statistics) };
+  const { chunks, sizeBytes } = encodeContainer(columns, globals, version);
   return {
     chunks,
     sizeBytes,
@@ -57,6 +64,20 @@ export function encodeLanceFile(
     majorVersion: version.major,
     minorVersion: version.minor,
   };
+}
+
+/** Statistics of a column, and of the fields of structs of which none is null. */
+function collectStatistics(node: SchemaNode, parts: readonly Data[], into: Map<number, ColumnStatistics>): void {
+  const statistics = columnStatistics(node.field.type, parts);
+  into.set(node.id, statistics);
+  if ((node.field.type.typeId as number) !== TYPE_ID.struct || statistics.nullCount !== 0) return;
+  for (const [i, child] of node.children.entries()) {
+    collectStatistics(
+      child,
+      parts.map((part) => part.children[i]!),
+      into,
+    );
+  }
 }
 
 /** Field ids of the leaves, depth-first: 2.1 and 2.2 list only those. */

@@ -87,17 +87,45 @@ describe("power cuts", () => {
       const world = simulate(seed);
       const acknowledged: string[] = [];
       const chance = new Chance(seed);
-      world.onCall = () => {
+      const check = () => {
         for (const disk of crashes(world.disk, chance)) {
           states++;
           checkAfterCrash(disk, acknowledged);
         }
         return undefined;
       };
+      world.onCall = check;
       await world.run(() => life(world.process().store("/db"), (path) => acknowledged.push(path)));
+      check();
       expect(acknowledged.toSorted()).toEqual(Object.keys(CONTENT).toSorted());
     }
     expect(states).toBeGreaterThan(2_000);
+  });
+
+  test("right after each of many concurrent acknowledgements find the name, although syncs are shared", async () => {
+    const world = simulate(5);
+    const store = world.process().store("/db");
+    await world.run(() =>
+      Promise.all(
+        Array.from({ length: 40 }, async (_, i) => {
+          await store.write(`t/data/${i}`, [bytes(`rows ${i}`)], DURABLE);
+          const disk = world.disk.copy();
+          disk.crash(keepNothing);
+          expect(disk.tree()[`/db/t/data/${i}`]).toBe(`rows ${i}`);
+        }),
+      ),
+    );
+  });
+
+  test("never bring a removed tree back", async () => {
+    const world = simulate(6);
+    const store = world.process().store("/db");
+    await world.run(async () => {
+      await store.create("t/v/1", [bytes("one")], DURABLE);
+      await store.deleteTree("t");
+    });
+    world.crash(keepNothing);
+    expect(await world.run(() => world.process().store("/db").list("t"))).toEqual([]);
   });
 
   test("find out a store that renames instead of syncing first", async () => {

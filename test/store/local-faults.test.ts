@@ -6,6 +6,8 @@
 import { describe, expect, test } from "vitest";
 import type { ObjectStore } from "../../src/store/contract.js";
 import { systemCode } from "../../src/store/failures.js";
+import type { FileSystem } from "../../src/store/files.js";
+import { localStore } from "../../src/store/local.js";
 import { temporaryTarget } from "../../src/store/paths.js";
 import { isTableError, TableError } from "../../src/support/errors.js";
 import type { Outcome } from "../sim/process.js";
@@ -227,6 +229,21 @@ test("a file whose sync failed is never synced again, so that a false success ca
   expect(world.disk.tree()).toEqual({ "/db/x": "again" });
 });
 
+test("a write that fails on the way removes what it wrote", async () => {
+  for (const operation of ["write", "sync", "close"]) {
+    const world = simulate(1);
+    const store = world.process().store("/db");
+    await world.run(async () => {
+      await store.write("t/kept", [bytes("kept")], DURABLE);
+      world.onCall = (call) => (call.operation === operation ? { fail: "EIO", when: "before" } : undefined);
+      await expect(store.write("t/x", [bytes("x")], DURABLE)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await expect(store.stage("t/y", [bytes("y")], DURABLE)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await expect(store.replace("t/z", [bytes("z")], DURABLE)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    });
+    expect(world.disk.tree()).toEqual({ "/db/t/kept": "kept" });
+  }
+});
+
 test("a link that was made but reported as failed is found by its inode and counts as created", async () => {
   for (const code of ["EIO", "EEXIST", "ESTALE"]) {
     const world = simulate(2);
@@ -297,6 +314,42 @@ test("a file system without exclusive links, renames or directory sync is refuse
       const failure = store.probe();
       await expect(failure).rejects.toMatchObject({ code: "FS_UNSUPPORTED" });
       await expect(failure).rejects.toThrow(sentence);
+    });
+    expect([world.disk.tree(), world.openFiles]).toEqual([{}, 0]);
+  }
+});
+
+test("a file system whose links or renames lie is refused by name", async () => {
+  const lies: [string, (files: FileSystem) => FileSystem, RegExp][] = [
+    [
+      "links replace what has the name",
+      (files) => ({
+        ...files,
+        link: async (existing, name) => {
+          await files.unlink(name).catch(() => {});
+          await files.link(existing, name);
+        },
+      }),
+      /exclusive hard links/,
+    ],
+    [
+      "links do nothing when the name is taken, and say that they did",
+      (files) => ({ ...files, link: (existing, name) => files.link(existing, name).catch(() => {}) }),
+      /exclusive hard links/,
+    ],
+    [
+      "links are copies",
+      (files) => ({ ...files, link: async (_existing, name) => (await files.openNew(name)).close() }),
+      /true hard links/,
+    ],
+    ["renames do nothing", (files) => ({ ...files, rename: async () => {} }), /atomic renaming/],
+  ];
+  for (const [title, spoil, sentence] of lies) {
+    const world = simulate(7);
+    const process = world.process();
+    const store = localStore("/db", { files: spoil(process.files), runtime: process.runtime });
+    await world.run(async () => {
+      await expect(store.probe(), title).rejects.toThrow(sentence);
     });
     expect([world.disk.tree(), world.openFiles]).toEqual([{}, 0]);
   }

@@ -171,9 +171,16 @@ describe("symbolic links that lead outside the root", () => {
     untouched();
   });
 
+  test("are refused when the place has a name that only begins like the root's", async () => {
+    mkdirSync(`${root}-other`);
+    symlinkSync(`${root}-other`, join(root, "t", "near"));
+    await expect(store.write("t/near/x", [bytes("x")], RELAXED)).rejects.toMatchObject(refused);
+    expect(readdirSync(`${root}-other`)).toEqual([]);
+  });
+
   test("are refused also where a directory of our own stood before", async () => {
     await store.write("t/data/x", [bytes("x")], RELAXED);
-    await store.deleteTree("t");
+    rmSync(join(root, "t"), { recursive: true });
     symlinkSync(outside, join(root, "t"));
     await expect(store.write("t/data/x", [bytes("x")], RELAXED)).rejects.toMatchObject(refused);
     untouched();

@@ -107,10 +107,9 @@ export function layoutOf(type: DataType): Layout {
   }
 }
 
-/** True for types whose children have field ids of their own: lists, structs, maps, and fixed-size lists of those. */
+/** True for types whose children have field ids of their own; the item of a fixed-size list has none. */
 export function hasChildFields(type: DataType): boolean {
   const id = type.typeId as number;
-  if (id === TYPE_ID.fixedSizeList) return hasChildFields(childrenOf(type)[0]!.type);
   return id === TYPE_ID.list || id === TYPE_ID.largeList || id === TYPE_ID.map || id === TYPE_ID.struct;
 }
 

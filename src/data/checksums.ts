@@ -1,0 +1,191 @@
+/**
+ * Checksums of a data file, whatever its format: one CRC-32 per 64 KiB block of everything before the format's footer,
+ * and one of the footer, in a section that lies between the two, where readers of the plain format never look.
+ *
+ * Section: block CRCs (u32 each), CRC of the footer to the end of the file (u32), number of blocks (u32), zero padding
+ * to a multiple of 8, CRC of all that (u32), length of the section (u32), "JOUSTSUM". Little-endian. docs/format.md.
+ */
+import { crc32 } from "node:zlib";
+import { TableError } from "../support/errors.js";
+import type { ByteSource } from "./codec.js";
+
+const BLOCK_BYTES = 65_536;
+const MAGIC = new TextEncoder().encode("JOUSTSUM");
+const FIXED_BYTES = 8 + 16;
+/** Files up to this size are read at once. */
+const WHOLE_BYTES = 262_144;
+const TAIL_BYTES = 65_536;
+
+/** The section for `chunks` (all bytes before it) and `footer` (all bytes after it). */
+export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Array): Uint8Array {
+  const crcs: number[] = [];
+  let crc = 0;
+  let filled = 0;
+  for (const chunk of chunks) {
+    let at = 0;
+    while (at < chunk.byteLength) {
+      const end = Math.min(chunk.byteLength, at + BLOCK_BYTES - filled);
+      crc = crc32(at === 0 && end === chunk.byteLength ? chunk : chunk.subarray(at, end), crc);
+      filled += end - at;
+      at = end;
+      if (filled < BLOCK_BYTES) continue;
+      crcs.push(crc);
+      crc = 0;
+      filled = 0;
+    }
+  }
+  if (filled > 0) crcs.push(crc);
+  const length = (crcs.length * 4 + FIXED_BYTES + 7) & ~7;
+  const out = new Uint8Array(length);
+  const view = new DataView(out.buffer);
+  for (let i = 0; i < crcs.length; i++) view.setUint32(i * 4, crcs[i]!, true);
+  view.setUint32(crcs.length * 4, crc32(footer), true);
+  view.setUint32(crcs.length * 4 + 4, crcs.length, true);
+  view.setUint32(length - 16, crc32(out.subarray(0, length - 16)), true);
+  view.setUint32(length - 12, length, true);
+  out.set(MAGIC, length - 8);
+  return out;
+}
+
+/** CORRUPT with the file and the place. */
+export function corrupt(path: string, offset: number, problem: string, cause?: unknown): TableError {
+  return new TableError("CORRUPT", `${path} is damaged at byte ${offset}: ${problem}. Restore it from a copy.`, {
+    details: { path, offset },
+    cause,
+  });
+}
+
+interface Request {
+  readonly start: number;
+  readonly end: number;
+  readonly resolve: (bytes: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A data file whose every byte is checked when it is read. Reads of one moment are merged where they touch. */
+export class CheckedFile {
+  readonly path: string;
+  /** Bytes covered by block checksums: where the section begins. */
+  readonly dataBytes: number;
+  /** The format's footer, checked. */
+  readonly footer: Uint8Array;
+  readonly #source: ByteSource;
+  readonly #crcs: Uint32Array;
+  #pending: Request[] = [];
+  #whole: Uint8Array | undefined;
+
+  private constructor(source: ByteSource, footer: Uint8Array, crcs: Uint32Array, dataBytes: number) {
+    this.path = source.path;
+    this.#source = source;
+    this.footer = footer;
+    this.#crcs = crcs;
+    this.dataBytes = dataBytes;
+  }
+
+  /**
+   * Opens a file. `footerBytes` tells from the last bytes how long the format's footer is, itself included.
+   * @throws CORRUPT
+   */
+  static async open(source: ByteSource, footerBytes: (tail: Uint8Array) => number): Promise<CheckedFile> {
+    const { path, sizeBytes } = source;
+    let tailStart = sizeBytes <= WHOLE_BYTES ? 0 : sizeBytes - TAIL_BYTES;
+    let tail: Uint8Array = await source.read(tailStart, sizeBytes);
+    const footerStart = sizeBytes - footerBytes(tail);
+    if (!(footerStart >= FIXED_BYTES && footerStart < sizeBytes))
+      throw corrupt(path, sizeBytes, "the footer is not there");
+    if (tailStart > footerStart - FIXED_BYTES) {
+      tailStart = footerStart - FIXED_BYTES;
+      tail = await source.read(tailStart, sizeBytes);
+    }
+    const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+    const end = footerStart - tailStart;
+    const length = view.getUint32(end - 12, true);
+    if (MAGIC.some((byte, i) => tail[end - 8 + i] !== byte) || length < FIXED_BYTES || length > footerStart) {
+      throw corrupt(path, footerStart - FIXED_BYTES, "the checksums are not there");
+    }
+    if (tailStart > footerStart - length) {
+      tailStart = footerStart - length;
+      tail = await source.read(tailStart, sizeBytes);
+    }
+    const { footer, crcs } = checkTail(path, tail, footerStart - tailStart, length);
+    const file = new CheckedFile(source, footer, crcs, footerStart - length);
+    if (crcs.length !== Math.ceil(file.dataBytes / BLOCK_BYTES))
+      throw corrupt(path, file.dataBytes, "wrong number of checksums");
+    if (tailStart === 0) {
+      file.#verify(tail.subarray(0, file.dataBytes), 0);
+      file.#whole = tail;
+    }
+    return file;
+  }
+
+  /** Bytes [start, end) of the data, checked. Ranges beyond the data are CORRUPT: somebody's pointer is wrong. */
+  read(start: number, end: number): Promise<Uint8Array> {
+    if (!(start >= 0 && end >= start && end <= this.dataBytes)) {
+      return Promise.reject(
+        corrupt(this.path, start, `a reference to bytes ${start} to ${end}, outside the file's data`),
+      );
+    }
+    if (this.#whole !== undefined) return Promise.resolve(this.#whole.subarray(start, end));
+    if (start === end) return Promise.resolve(new Uint8Array(0));
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ start, end, resolve, reject });
+      if (this.#pending.length === 1) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const requests = this.#pending.sort((a, b) => a.start - b.start);
+    this.#pending = [];
+    let group: Request[] = [];
+    let groupEnd = -1;
+    for (const request of requests) {
+      if (group.length > 0 && request.start > groupEnd) {
+        void this.#serve(group, groupEnd);
+        group = [];
+      }
+      group.push(request);
+      groupEnd = Math.max(group.length === 1 ? 0 : groupEnd, blockEnd(request.end, this.dataBytes));
+    }
+    if (group.length > 0) void this.#serve(group, groupEnd);
+  }
+
+  async #serve(group: readonly Request[], end: number): Promise<void> {
+    try {
+      const start = group[0]!.start - (group[0]!.start % BLOCK_BYTES);
+      const bytes = await this.#source.read(start, end);
+      if (bytes.byteLength !== end - start) throw corrupt(this.path, start, "the file is shorter than its footer says");
+      this.#verify(bytes, start);
+      for (const request of group) request.resolve(bytes.subarray(request.start - start, request.end - start));
+    } catch (error) {
+      for (const request of group) request.reject(error);
+    }
+  }
+
+  /** `bytes` begin at a block boundary and end at one, or at the end of the data. */
+  #verify(bytes: Uint8Array, start: number): void {
+    for (let at = 0, block = start / BLOCK_BYTES; at < bytes.byteLength; at += BLOCK_BYTES, block++) {
+      if (crc32(bytes.subarray(at, at + BLOCK_BYTES)) === this.#crcs[block]) continue;
+      throw corrupt(this.path, start + at, "the bytes differ from their checksum");
+    }
+  }
+}
+
+function blockEnd(offset: number, dataBytes: number): number {
+  return Math.min(Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES, dataBytes);
+}
+
+function checkTail(path: string, tail: Uint8Array, end: number, length: number) {
+  const section = tail.slice(end - length, end);
+  const view = new DataView(section.buffer);
+  const footer = tail.subarray(end);
+  if (crc32(section.subarray(0, length - 16)) !== view.getUint32(length - 16, true)) {
+    throw corrupt(path, end, "the checksums do not match their own checksum");
+  }
+  const padded = (length - FIXED_BYTES) >> 2;
+  let blocks = padded;
+  if (blocks > 0 && view.getUint32(blocks * 4 + 4, true) !== blocks) blocks--;
+  if (view.getUint32(blocks * 4 + 4, true) !== blocks) throw corrupt(path, end, "the number of checksums is wrong");
+  if (crc32(footer) !== view.getUint32(blocks * 4, true))
+    throw corrupt(path, end, "the footer differs from its checksum");
+  return { footer, crcs: new Uint32Array(section.buffer, 0, blocks) };
+}

@@ -1,0 +1,17 @@
+/** The codecs by data format. */
+import { TableError } from "../support/errors.js";
+import { arrowCodec } from "./arrow/codec.js";
+import type { DataFormat, FragmentCodec } from "./codec.js";
+
+/** All codecs that this version has. */
+export const CODECS: readonly FragmentCodec[] = [arrowCodec];
+
+/** The codec of a table's data format. @throws NOT_SUPPORTED for one that this version does not have */
+export function codecFor(dataFormat: DataFormat): FragmentCodec {
+  const codec = CODECS.find((one) => one.dataFormat === dataFormat);
+  if (codec !== undefined) return codec;
+  const known = CODECS.map((one) => one.dataFormat).join(", ");
+  throw new TableError("NOT_SUPPORTED", `The data format ${dataFormat} is not supported; use one of: ${known}.`, {
+    details: { dataFormat },
+  });
+}

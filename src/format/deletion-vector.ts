@@ -97,7 +97,7 @@ function merge(a: Uint32Array, b: Uint32Array): Uint32Array {
     const right = b[j]!;
     if (left <= right) i++;
     if (right <= left) j++;
-    merged[length++] = left < right ? left : right;
+    merged[length++] = Math.min(left, right);
   }
   while (i < a.length) merged[length++] = a[i++]!;
   while (j < b.length) merged[length++] = b[j++]!;

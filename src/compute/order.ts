@@ -7,12 +7,10 @@ import { concatBatches, takeRows } from "../data/kernels/batches.js";
 import { bitmapBytes, copyBits } from "../data/kernels/bits.js";
 import { validityOf } from "../data/kernels/column.js";
 import { gather } from "../data/kernels/gather.js";
-import { type Piece, pickColumns, pieceOffsets, type ScanMetrics, scanPieces } from "./pieces.js";
+import { type ScanMetrics, scanPieces } from "./pieces.js";
 import { type ColumnNeeds, type ResolvedPlan, type ScanPlan, type ScanSource, unionOf } from "./plan.js";
-import { projectOutput } from "./project.js";
+import { neededRows, projectOutput } from "./project.js";
 import { BATCH_ROWS_DEFAULT } from "./rebatch.js";
-import { loadRowIds } from "./row-ids.js";
-import { withRowNumbers } from "./row-numbers.js";
 import { type SortKey, sortRows } from "./sort-rows.js";
 
 /** Up to this many rows the result is kept by its best rows; beyond, everything is read and sorted once. */
@@ -42,7 +40,7 @@ export async function* orderedScan(
     ...(metrics === undefined ? {} : { metrics }),
   });
   for await (const piece of pieces) {
-    const batch = await rowsOf(source, piece, needs);
+    const batch = await neededRows(source, piece, needs);
     collected.push(batch);
     rows += batch.numRows;
     if (rows > Math.max(COLLECT_ROWS, 2 * keep)) {
@@ -66,20 +64,14 @@ function collectedNeeds(source: ScanSource, resolved: ResolvedPlan): ColumnNeeds
   return { ...outputNeeds, schema: unionOf(source.schema, outputNeeds.schema, orderNeeds.schema) };
 }
 
-async function rowsOf(source: ScanSource, piece: Piece, needs: ColumnNeeds): Promise<RecordBatch> {
-  const narrow = pickColumns(piece.batch, needs.schema);
-  const batch = piece.selected === undefined ? narrow : takeRows(narrow, piece.selected);
-  const stable = needs.rowId ? await loadRowIds(source, piece.fragment) : undefined;
-  return withRowNumbers(batch, piece.fragment.id, pieceOffsets(piece), needs, stable);
-}
-
 /** The first `count` rows in the plan's order; earlier rows of the batch win ties. */
 function bestRows(batch: RecordBatch, resolved: ResolvedPlan, count: number): RecordBatch {
   if (batch.numRows <= count) return batch;
   return takeRows(batch, sortRows(sortKeysOf(batch, resolved), batch.numRows).subarray(0, count));
 }
 
-function sortKeysOf(batch: RecordBatch, resolved: ResolvedPlan): SortKey[] {
+/** The columns of the order in a batch that has them. */
+export function sortKeysOf(batch: RecordBatch, resolved: ResolvedPlan): SortKey[] {
   return resolved.order.map(({ columnName, ascending, nullsFirst }) => {
     return { data: columnAt(batch, columnName), ascending, nullsFirst };
   });

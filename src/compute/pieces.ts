@@ -7,6 +7,7 @@
 import type { RecordBatch } from "apache-arrow";
 import { type FragmentReader, openFragment } from "../data/fragment.js";
 import { concatBatches, makeBatch, takeRows } from "../data/kernels/batches.js";
+import type { DeletionVector } from "../format/deletion-vector.js";
 import type { Fragment } from "../format/fragment.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
@@ -125,7 +126,7 @@ async function readWindow(scan: PieceScan, window: Window): Promise<Piece[]> {
   if (request.filter !== undefined && (await isPruned(scan, reader))) return [];
   metrics.windows++;
   metrics.rowsScanned += window.end - window.start;
-  const deleted = (await reader.deletions())?.toArray();
+  const deleted = await reader.deletions();
   const pieces =
     request.filter === undefined
       ? await readLive(scan, reader, window, deleted)
@@ -183,7 +184,7 @@ async function readLive(
   scan: PieceScan,
   reader: FragmentReader,
   window: Window,
-  deleted: Uint32Array | undefined,
+  deleted: DeletionVector | undefined,
 ): Promise<Piece[]> {
   const pieces: Piece[] = [];
   let start = window.start;
@@ -199,36 +200,18 @@ async function readLive(
 }
 
 /** Rows of [start, start + rows) that are not deleted, counted from `start`; undefined when all are live. */
-export function liveRows(deleted: Uint32Array | undefined, start: number, rows: number): Uint32Array | undefined {
-  if (deleted === undefined) return undefined;
-  let next = lowerBound(deleted, start);
-  const gone = lowerBound(deleted, start + rows) - next;
-  if (gone === 0) return undefined;
-  const live = new Uint32Array(rows - gone);
-  let count = 0;
-  for (let row = 0; row < rows; row++) {
-    if (deleted[next] === start + row) next++;
-    else live[count++] = row;
-  }
+function liveRows(deleted: DeletionVector | undefined, start: number, rows: number): Uint32Array | undefined {
+  if (deleted === undefined || deleted.countIn(start, start + rows) === 0) return undefined;
+  const live = deleted.liveOffsets(start, start + rows);
+  for (let i = 0; i < live.length; i++) live[i] = live[i]! - start;
   return live;
-}
-
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 async function readMatching(
   scan: PieceScan,
   reader: FragmentReader,
   window: Window,
-  deleted: Uint32Array | undefined,
+  deleted: DeletionVector | undefined,
   filter: BoundExpression,
 ): Promise<Piece[]> {
   const { filterNeeds, schema, signal } = scan.request;

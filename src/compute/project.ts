@@ -3,18 +3,17 @@ import type { Data, RecordBatch, Schema } from "apache-arrow";
 import { makeBatch, takeRows } from "../data/kernels/batches.js";
 import { evaluate } from "./expression/evaluate.js";
 import { type Piece, pickColumns, pieceOffsets } from "./pieces.js";
-import type { OutputColumn, ResolvedPlan, ScanSource } from "./plan.js";
+import type { ColumnNeeds, OutputColumn, ScanSource } from "./plan.js";
 import { loadRowIds } from "./row-ids.js";
 import { withRowNumbers } from "./row-numbers.js";
 
-/** The rows of a piece that count as a batch with the table's columns and row numbers that the result needs. */
-export async function inputOf(source: ScanSource, resolved: ResolvedPlan, piece: Piece): Promise<RecordBatch> {
-  const { outputNeeds } = resolved;
-  const narrow = pickColumns(piece.batch, outputNeeds.schema);
+/** The rows of a piece that count as a batch of the columns and row numbers that are needed. */
+export async function neededRows(source: ScanSource, piece: Piece, needs: ColumnNeeds): Promise<RecordBatch> {
+  const narrow = pickColumns(piece.batch, needs.schema);
   const batch = piece.selected === undefined ? narrow : takeRows(narrow, piece.selected);
-  if (!outputNeeds.rowId && !outputNeeds.rowAddress) return batch;
-  const stable = outputNeeds.rowId ? await loadRowIds(source, piece.fragment) : undefined;
-  return withRowNumbers(batch, piece.fragment.id, pieceOffsets(piece), outputNeeds, stable);
+  if (!needs.rowId && !needs.rowAddress) return batch;
+  const stable = needs.rowId ? await loadRowIds(source, piece.fragment) : undefined;
+  return withRowNumbers(batch, piece.fragment.id, pieceOffsets(piece), needs, stable);
 }
 
 /** The columns of the result, computed from a batch that has all they need. */

@@ -11,7 +11,7 @@ import { checkCount } from "./check-count.js";
 import { orderedScan } from "./order.js";
 import { type Piece, pieceRows, type ScanMetrics, scanPieces } from "./pieces.js";
 import { type ResolvedPlan, resolvePlan, type ScanPlan, type ScanSource } from "./plan.js";
-import { inputOf, projectOutput } from "./project.js";
+import { neededRows, projectOutput } from "./project.js";
 import { rebatch } from "./rebatch.js";
 
 export type { ColumnOrder, OutputColumn, ScanPlan, ScanSource } from "./plan.js";
@@ -50,7 +50,7 @@ async function* plainScan(
 ): AsyncGenerator<RecordBatch, void, undefined> {
   if (plan.limit === 0) return;
   for await (const piece of limitedPieces(source, plan, resolved, metrics)) {
-    yield projectOutput(await inputOf(source, resolved, piece), resolved.output, resolved.outputSchema);
+    yield projectOutput(await neededRows(source, piece, resolved.outputNeeds), resolved.output, resolved.outputSchema);
   }
 }
 

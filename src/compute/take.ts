@@ -1,32 +1,24 @@
 /**
- * Reads single rows by position, row id or address.
+ * Reads single rows by position or row id.
  *
  * Rows come in scan order. Deleted and missing rows are left out. Positions that repeat give repeated rows, ids that
  * repeat give one row, as in LanceDB.
  */
 import type { RecordBatch } from "apache-arrow";
 import { openFragment } from "../data/fragment.js";
-import { concatBatches } from "../data/kernels/batches.js";
 import type { Fragment } from "../format/fragment.js";
-import type { TableSchema } from "../format/schema.js";
 import { checkCount } from "./check-count.js";
-import { type Piece, throwIfAborted } from "./pieces.js";
+import { throwIfAborted } from "./pieces.js";
+import { FRAGMENTS_AHEAD, type FragmentRows, readRows } from "./places.js";
 import { type ResolvedPlan, resolvePlan, type ScanPlan, type ScanSource } from "./plan.js";
-import { inputOf, projectOutput } from "./project.js";
+import { neededRows, projectOutput } from "./project.js";
 import { readAhead } from "./read-ahead.js";
 import { rebatch } from "./rebatch.js";
 import { loadRowIds } from "./row-ids.js";
 
 export type TakePlan = Pick<ScanPlan, "columns" | "withRowId" | "withRowAddress" | "batchRows" | "signal">;
 
-const FRAGMENTS_AHEAD = 3;
 const WORD = 2n ** 32n;
-
-/** Rows of one fragment: ascending offsets, perhaps repeated. */
-export interface FragmentRows {
-  readonly fragment: Fragment;
-  readonly offsets: Uint32Array;
-}
 
 /**
  * The rows at these positions of the table in scan order, deleted rows not counted. Positions behind the end are
@@ -65,32 +57,8 @@ async function* takeRowsOf(
   const read = (one: FragmentRows) => readRows(source, one, resolved.outputNeeds.schema, plan.signal);
   for await (const piece of readAhead(await rows, FRAGMENTS_AHEAD, read)) {
     throwIfAborted(plan.signal);
-    yield projectOutput(await inputOf(source, resolved, piece), resolved.output, resolved.outputSchema);
+    yield projectOutput(await neededRows(source, piece, resolved.outputNeeds), resolved.output, resolved.outputSchema);
   }
-}
-
-/** Some rows of a fragment with the columns of `schema`. Every offset is inside the fragment and live. */
-export async function readRows(
-  source: ScanSource,
-  rows: FragmentRows,
-  schema: TableSchema,
-  signal: AbortSignal | undefined,
-): Promise<Piece> {
-  throwIfAborted(signal);
-  const { fragment, offsets } = rows;
-  const distinct = withoutRepeats(offsets);
-  const batches: RecordBatch[] = [];
-  const reader = openFragment(source.cache, fragment, source.schema);
-  for await (const batch of reader.read({ schema, rows: { offsets: distinct } })) batches.push(batch);
-  const batch = concatBatches(batches);
-  if (distinct.length === offsets.length) return { fragment, batch, selected: undefined, offsets };
-  const selected = new Uint32Array(offsets.length);
-  for (let i = 1; i < offsets.length; i++) selected[i] = selected[i - 1]! + (offsets[i] === offsets[i - 1] ? 0 : 1);
-  return { fragment, batch, selected, offsets: distinct };
-}
-
-function withoutRepeats(sorted: Uint32Array): Uint32Array {
-  return sorted.filter((offset, i) => i === 0 || offset !== sorted[i - 1]);
 }
 
 async function positionsToRows(source: ScanSource, positions: readonly number[]): Promise<readonly FragmentRows[]> {

@@ -5,8 +5,8 @@
  * Nothing is opened before it is needed. Row counts of files are checked against the fragment's.
  */
 import type { RecordBatch } from "apache-arrow";
-import type { DeletionVector } from "../format/deletion.js";
-import { decodeDeletionVector } from "../format/deletion.js";
+import { decodeDeletionVector } from "../format/deletion-file.js";
+import type { DeletionVector } from "../format/deletion-vector.js";
 import type { Fragment } from "../format/fragment.js";
 import { dataPath, deletionPath } from "../format/layout.js";
 import type { SchemaNode, TableSchema } from "../format/schema.js";
@@ -62,7 +62,14 @@ async function loadDeletions(cache: FileCache, fragment: Fragment): Promise<Dele
     const bytes = await cache.store.get(path).catch((error) => {
       throw missingMeansExpired(error, path);
     });
-    return decodeDeletionVector(bytes, file.kind, path, fragment.physicalRows);
+    const vector = await decodeDeletionVector(bytes, file.kind, path, fragment.physicalRows);
+    if (vector.size === file.deletedRows) return vector;
+    throw new TableError(
+      "CORRUPT",
+      `The deletion file ${path} lists ${vector.size} rows where the manifest says ${file.deletedRows}. ` +
+        "Restore the file, or the version before the one that added it.",
+      { details: { path, offset: 0, rows: vector.size, deletedRows: file.deletedRows } },
+    );
   });
 }
 

@@ -1,0 +1,83 @@
+/**
+ * The physical shape of a leaf column's values, from its Arrow type, and the sinks that take values of that shape.
+ *
+ * Lists, structs and maps are no shapes: repetition and definition levels describe them. A struct is a shape only where
+ * the file packs it into one column.
+ */
+import type { DataType, Dictionary } from "apache-arrow";
+import { childrenOf, layoutOf } from "../../columns/layout.js";
+import { damaged, unknownEncoding } from "./damage.js";
+import { BitSink, BytesSink, FixedSink, ListSink, NullSink, StructSink, type ValueSink } from "./sinks.js";
+
+export type Shape =
+  | { readonly kind: "null" }
+  | { readonly kind: "bits" }
+  | { readonly kind: "fixed"; readonly width: number }
+  | { readonly kind: "bytes" }
+  | { readonly kind: "fixed-list"; readonly size: number; readonly child: Shape }
+  | { readonly kind: "struct"; readonly children: readonly Shape[] };
+
+/** Bytes of one value that a number in the schema may ask for. */
+const VALUE_MAX_BYTES = 64 * 1024 * 1024;
+
+/** @throws NOT_SUPPORTED for types that no leaf column can have */
+export function shapeOf(type: DataType): Shape {
+  const layout = layoutOf(type);
+  switch (layout.kind) {
+    case "null":
+      return { kind: "null" };
+    case "bool":
+      return { kind: "bits" };
+    case "fixed":
+      return { kind: "fixed", width: layout.width };
+    case "bytes":
+      return { kind: "bytes" };
+    case "fixed-list": {
+      const shape: Shape = { kind: "fixed-list", size: layout.size, child: shapeOf(childrenOf(type)[0]!.type) };
+      if (!(layout.size > 0) || valueBytes(shape) > VALUE_MAX_BYTES) damaged(`lists of ${layout.size} values`);
+      return shape;
+    }
+    case "struct":
+      return { kind: "struct", children: childrenOf(type).map((child) => shapeOf(child.type)) };
+    case "dictionary":
+      return shapeOf((type as Dictionary).dictionary);
+    case "list":
+      return unknownEncoding(`a list inside of a packed value (${String(type)})`);
+  }
+}
+
+/** Least bytes that one value takes in memory. */
+export function valueBytes(shape: Shape): number {
+  switch (shape.kind) {
+    case "null":
+      return 0;
+    case "bits":
+      return 1 / 8;
+    case "fixed":
+      return shape.width;
+    case "bytes":
+      return 4;
+    case "fixed-list":
+      return shape.size * valueBytes(shape.child);
+    case "struct":
+      return shape.children.reduce((sum, child) => sum + valueBytes(child), 0);
+  }
+}
+
+/** A sink for values of the shape; `capacity` is how many are expected, 0 when that is not known. */
+export function sinkFor(shape: Shape, capacity: number): ValueSink {
+  switch (shape.kind) {
+    case "null":
+      return new NullSink();
+    case "bits":
+      return new BitSink(capacity);
+    case "fixed":
+      return new FixedSink(shape.width, capacity);
+    case "bytes":
+      return new BytesSink(capacity);
+    case "fixed-list":
+      return new ListSink(shape.size, sinkFor(shape.child, capacity * shape.size));
+    case "struct":
+      return new StructSink(shape.children.map((child) => sinkFor(child, capacity)));
+  }
+}

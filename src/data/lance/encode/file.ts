@@ -1,5 +1,5 @@
 /**
- * One data file from record batches, for tables of data format 2.2 and 2.1.
+ * One data file from record batches, for tables of data format 2.2, 2.1 and 2.0.
  *
  * A column's batches are encoded in runs: neighbours that are small are joined, so that pages stay large, and big ones
  * go out as they are. Refuses types that Lance files do not hold (NOT_SUPPORTED) and nulls where the schema has none.
@@ -11,6 +11,7 @@ import type { ColumnStatistics, EncodedDataFile } from "../../codec.js";
 import { TYPE_ID } from "../../columns/layout.js";
 import { columnStatistics } from "../../statistics.js";
 import { encodeStatistics } from "../statistics-buffer.js";
+import { encodeArrayPages } from "./array-pages.js";
 import type { Column } from "./column.js";
 import { type ContainerVersion, encodeContainer } from "./container.js";
 import { encodeDescriptor } from "./descriptor.js";
@@ -23,10 +24,21 @@ import { concatColumns } from "./slices.js";
 /** Runs of small batches are joined up to this size. */
 const RUN_BYTES_AIM = 8 * 1024 * 1024;
 
-const STRUCTURAL = "/lance.encodings21.PageLayout";
-const VERSIONS: Readonly<Record<string, ContainerVersion & { readonly largeChunks: boolean }>> = {
-  "2.1": { major: 2, minor: 1, pageTypeUrl: STRUCTURAL, largeChunks: false },
-  "2.2": { major: 2, minor: 2, pageTypeUrl: STRUCTURAL, largeChunks: true },
+interface FileVersion extends ContainerVersion {
+  /** What the manifest's DataFile says; the footer of 2.0 says 0.3. */
+  readonly listed: readonly [major: number, minor: number];
+  /** 2.0: a column of the file per schema node. */
+  readonly isArray: boolean;
+  readonly largeChunks: boolean;
+  readonly holdsMaps: boolean;
+}
+
+const STRUCTURAL = { pageTypeUrl: "/lance.encodings21.PageLayout", isArray: false } as const;
+const ARRAY = { pageTypeUrl: "/lance.encodings.ArrayEncoding", isArray: true } as const;
+const VERSIONS: Readonly<Record<string, FileVersion>> = {
+  "2.0": { major: 0, minor: 3, listed: [2, 0], ...ARRAY, largeChunks: false, holdsMaps: false },
+  "2.1": { major: 2, minor: 1, listed: [2, 1], ...STRUCTURAL, largeChunks: false, holdsMaps: false },
+  "2.2": { major: 2, minor: 2, listed: [2, 2], ...STRUCTURAL, largeChunks: true, holdsMaps: true },
 };
 
 /**
@@ -48,10 +60,10 @@ export function encodeLanceFile(
   const statistics = new Map<number, ColumnStatistics>();
   for (const [i, node] of schema.nodes.entries()) {
     const parts = filled.map((batch) => batch.data.children[i]!);
-    columns.push(...encodeColumn(node, parts, version.largeChunks));
+    columns.push(...encodeColumn(node, parts, version));
     collectStatistics(node, parts, statistics);
   }
-  const fields = schema.nodes.flatMap((node) => leafIds(node));
+  const fields = schema.nodes.flatMap((node) => heldIds(node, version.isArray));
   const descriptor = encodeDescriptor(schema, rows);
   const globals = { descriptor, statistics: encodeStatistics(statistics) };
   const { chunks, sizeBytes } = encodeContainer(columns, globals, version);
@@ -61,8 +73,8 @@ export function encodeLanceFile(
     rows,
     fields,
     columnIndices: fields.map((_, index) => index),
-    majorVersion: version.major,
-    minorVersion: version.minor,
+    majorVersion: version.listed[0],
+    minorVersion: version.listed[1],
   };
 }
 
@@ -80,21 +92,38 @@ function collectStatistics(node: SchemaNode, parts: readonly Data[], into: Map<n
   }
 }
 
-/** Field ids of the leaves, depth-first: 2.1 and 2.2 list only those. */
-function leafIds(node: SchemaNode): number[] {
-  return node.children.length === 0 ? [node.id] : node.children.flatMap(leafIds);
+/** Ids of the fields that have a column of the file: every node in 2.0, the leaves later. */
+function heldIds(node: SchemaNode, isArray: boolean): number[] {
+  const below = node.children.flatMap((child) => heldIds(child, isArray));
+  return isArray || below.length === 0 ? [node.id, ...below] : below;
 }
 
-function encodeColumn(node: SchemaNode, parts: readonly Data[], largeChunks: boolean): EncodedColumn[] {
-  const pages: EncodedPage[][] = leafIds(node).map(() => []);
+function encodeColumn(node: SchemaNode, parts: readonly Data[], version: FileVersion): EncodedColumn[] {
+  if (!version.holdsMaps) refuseMaps(node, version);
+  const { isArray, largeChunks } = version;
+  const pages: EncodedPage[][] = heldIds(node, isArray).map(() => []);
   let firstRow = 0;
   for (const run of runsOf(parts.map((part) => readColumn(part, node.field.name)))) {
-    for (const [i, leaf] of shredColumn(node, run).entries()) {
-      pages[i]!.push(...encodeLeaf(leaf, firstRow, { largeChunks }));
+    if (isArray) encodeArrayPages(node, run, firstRow, pages.values() as Iterator<EncodedPage[], never>);
+    else {
+      for (const [i, leaf] of shredColumn(node, run).entries()) {
+        pages[i]!.push(...encodeLeaf(leaf, firstRow, { largeChunks }));
+      }
     }
     firstRow += run.length;
   }
   return pages.map((list) => ({ pages: list }));
+}
+
+function refuseMaps(node: SchemaNode, version: FileVersion): void {
+  if ((node.field.type.typeId as number) === TYPE_ID.map) {
+    throw new TableError(
+      "NOT_SUPPORTED",
+      `Column "${node.field.name}" is a map, which data format ${version.listed.join(".")} does not hold; use 2.2.`,
+      { details: { fieldId: node.id } },
+    );
+  }
+  for (const child of node.children) refuseMaps(child, version);
 }
 
 /** Neighbouring columns joined while they are small and, for dictionaries, the same. */

@@ -32,7 +32,7 @@ export function readColumn(data: Data, path: string, length: number = data.lengt
       return { kind: "bit", ...common, bits: { bytes: bytesOf(data.values), offset: data.offset } };
     case "fixed": {
       const { width } = layout;
-      return { kind: "fixed", ...common, width, bytes: bytesOf(data.values).subarray(0, length * width) };
+      return { kind: "fixed", ...common, width, bytes: exactly(bytesOf(data.values), length * width) };
     }
     case "bytes": {
       const offsetWidth = layout.large ? 8 : 4;
@@ -78,6 +78,14 @@ function readValidity(data: Data, length: number): Validity {
   const bytes = data.nullBitmap;
   if (!bytes || bytes.length === 0 || countBits(bytes, data.offset, length) === length) return undefined;
   return { bytes, offset: data.offset };
+}
+
+/** Items of null vectors at the end may have no bytes in Arrow; in files they do. */
+function exactly(bytes: Uint8Array, sizeBytes: number): Uint8Array {
+  if (bytes.length >= sizeBytes) return bytes.subarray(0, sizeBytes);
+  const padded = new Uint8Array(sizeBytes);
+  padded.set(bytes);
+  return padded;
 }
 
 function bytesOf(values: ArrayBufferView | undefined): Uint8Array {

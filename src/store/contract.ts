@@ -18,7 +18,10 @@ export interface ObjectInfo {
   readonly sizeBytes: number;
   /** Wall clock of the place that keeps the object, milliseconds since 1970. */
   readonly modifiedMs: number;
-  /** Differs when the object under this path was replaced by another one (inode and times, or ETag). */
+  /**
+   * Differs when the object under this path was replaced by another one (inode and times, or ETag); stays the same
+   * from the moment an object has its final name.
+   */
   readonly identity: string;
 }
 
@@ -33,6 +36,7 @@ export interface WriteOptions {
   readonly durable: boolean;
 }
 
+/** Open until it is closed; who opens many at once bounds their number. */
 export interface ReadHandle {
   readonly path: string;
   readonly sizeBytes: number;
@@ -64,14 +68,15 @@ export interface ObjectStore {
   /** The root for people, for messages. */
   readonly display: string;
 
-  /** The whole object. @throws NOT_FOUND */
+  /** The whole object. @throws NOT_FOUND, CORRUPT when it is larger than 1 GiB: `open` it */
   get(path: string): Promise<Bytes>;
   /** Opens for ranged reads; an object deleted meanwhile stays readable where the file system allows it. @throws NOT_FOUND */
   open(path: string): Promise<ReadHandle>;
   head(path: string): Promise<ObjectInfo | undefined>;
   /**
    * The entries directly below `directory` ("" is the root), in ascending byte order of their names; a missing
-   * directory has none. `after` leaves out every name up to and including it.
+   * directory has none. `after` leaves out every name up to and including it. Temporaries are listed too, see
+   * `temporaryTarget` in paths.ts.
    */
   list(directory: string, options?: { readonly after?: string }): Promise<readonly ListEntry[]>;
 
@@ -80,18 +85,27 @@ export interface ObjectStore {
    * Parent directories are made as needed, durably if asked. @throws ALREADY_EXISTS
    */
   write(path: string, chunks: Chunks, options: WriteOptions): Promise<void>;
-  /** Replaces the object at once: readers see the old or the new content, never a mix. */
+  /**
+   * Replaces the object at once: readers see the old or the new content, never a mix.
+   * @throws UNKNOWN_OUTCOME when readers may see the new content, but it may not survive a power cut
+   */
   replace(path: string, chunks: Chunks, options: WriteOptions): Promise<void>;
   /** Creates the object with its whole content if the name is free: `stage` and `publish` in one. */
   create(path: string, chunks: Chunks, options: WriteOptions): Promise<"created" | "exists">;
   /** First half of a compare-and-swap, see `StagedObject`. The temporary's name carries the target's name. */
   stage(path: string, chunks: Chunks, options: WriteOptions): Promise<StagedObject>;
-  /** Makes objects that others wrote durable, content and name. Missing ones are NOT_FOUND. */
+  /**
+   * Makes objects that others wrote durable, content and name. Missing ones are NOT_FOUND. An object whose sync failed
+   * once stays UNAVAILABLE: a later success would prove nothing.
+   */
   sync(paths: readonly string[]): Promise<void>;
 
   /** Removes the object; a missing one is fine. */
   delete(path: string): Promise<void>;
-  /** Removes everything below `directory`, and it. A missing directory is fine. */
+  /**
+   * Removes everything below `directory`, and it: at once for whoever looks, and for good. A missing directory is fine.
+   * What is left when it is interrupted has a temporary's name.
+   */
   deleteTree(directory: string): Promise<void>;
 
   /**

@@ -28,7 +28,7 @@ export function toStoreError(error: unknown, action: string, path: string): Tabl
   if (error instanceof TableError) return error;
   const code = systemCode(error);
   const options = { details: { path, systemCode: code }, cause: error };
-  if (code === "ENOENT") return new TableError("NOT_FOUND", `Could not ${action} ${path}: it was not found.`, options);
+  if (code === "ENOENT") return notFound(error, action, path);
   if (code === "ENAMETOOLONG") {
     return new TableError(
       "INVALID_ARGUMENT",
@@ -39,6 +39,16 @@ export function toStoreError(error: unknown, action: string, path: string): Tabl
   if (code === "ELOOP") return linkRefused(path);
   const reason = ADVICE[code] ?? `${error instanceof Error ? error.message : String(error)}. Repeat the call`;
   return new TableError("UNAVAILABLE", `Could not ${action} ${path}: ${reason}.`, options);
+}
+
+/** True when there is nothing of that name, or something on the way to it is no directory. */
+export function isMissing(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+export function notFound(cause: unknown, action: string, path: string): TableError {
+  return new TableError("NOT_FOUND", `Could not ${action} ${path}: it was not found.`, { details: { path }, cause });
 }
 
 /** Symbolic links are no part of a table: one that came with a table could lead anywhere. */

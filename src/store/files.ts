@@ -88,8 +88,10 @@ const BYTES_PER_CALL = 1 << 30;
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-// Windows has neither flag: there, links below the root are found by `realpath` and `stat` alone.
+// Windows has none of these flags: there, links below the root are found by `realpath` and `stat` alone.
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+// Without it, opening a pipe that somebody put into the directory would wait for a writer for ever.
+const NO_WAIT = constants.O_NONBLOCK ?? 0;
 const DIRECTORY_ONLY = constants.O_DIRECTORY ?? 0;
 
 const fsyncAsync = promisify(fsync);
@@ -204,7 +206,7 @@ class NodeHandle implements FileHandle {
 /** The file system of this machine. */
 export const nodeFiles: FileSystem = {
   async openRead(path) {
-    return new NodeHandle(openSync(path, constants.O_RDONLY | NO_FOLLOW));
+    return new NodeHandle(openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_WAIT));
   },
   async openNew(path) {
     return new NodeHandle(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE));

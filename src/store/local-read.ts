@@ -3,9 +3,9 @@
  * that the file cannot fill.
  */
 import { TableError } from "../support/errors.js";
-import type { Bytes, ReadHandle } from "./contract.js";
+import type { Bytes, ObjectInfo, ReadHandle } from "./contract.js";
 import { toStoreError } from "./failures.js";
-import type { FileHandle } from "./files.js";
+import type { FileHandle, FileStat } from "./files.js";
 import { allocateBytes, checkRange, tooShort } from "./ranges.js";
 
 /** Ranged reads of one open file; the holder closes it. */
@@ -56,4 +56,13 @@ export function notAnObject(absolute: string): TableError {
   return new TableError("NOT_FOUND", `${absolute} was not found: there is a directory or a device of that name.`, {
     details: { path: absolute },
   });
+}
+
+export function toInfo(stat: FileStat): ObjectInfo {
+  return {
+    sizeBytes: stat.sizeBytes,
+    modifiedMs: Number(stat.modifiedNs / 1_000_000n),
+    // Not the time of the last change of the inode: that moves when the temporary's name is removed.
+    identity: `${stat.device}:${stat.inode}:${stat.modifiedNs}:${stat.sizeBytes}`,
+  };
 }

@@ -22,11 +22,13 @@ import type {
   WriteOptions,
 } from "./contract.js";
 import { Directories } from "./directories.js";
-import { linkRefused, systemCode, toStoreError, unknownOutcome } from "./failures.js";
+import { isMissing, linkRefused, notFound, systemCode, toStoreError, unknownOutcome } from "./failures.js";
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
-import { LocalReadHandle, notAnObject, readRange } from "./local-read.js";
-import { checkDirectory, checkPath, compareNames, joinPath, parentOf, temporaryPath } from "./paths.js";
+import { LocalReadHandle, notAnObject, readRange, toInfo } from "./local-read.js";
+import { removeTree } from "./local-tree.js";
+import { checkDirectory, checkPath, compareNames, parentOf, temporaryPath } from "./paths.js";
 import { probeFiles } from "./probe.js";
+import { checkWhole } from "./ranges.js";
 
 export interface LocalStoreOptions {
   readonly files?: FileSystem;
@@ -40,7 +42,7 @@ export function localStore(root: string, options: LocalStoreOptions = {}): Objec
 
 /** Descriptors that operations under way may hold at once; open `ReadHandle`s are their holders' to bound. */
 const OPEN_FILES_MAX = 128;
-/** A directory may be removed again while we make it; a tree may grow while we remove it. */
+/** A directory may be removed again while we make it. */
 const ATTEMPTS_MAX = 8;
 
 class LocalStore implements ObjectStore {
@@ -62,6 +64,7 @@ class LocalStore implements ObjectStore {
 
   async get(path: string): Promise<Bytes> {
     return this.#withOpen(path, "read", async (handle, stat, absolute) => {
+      checkWhole(absolute, stat.sizeBytes);
       return readRange(handle, absolute, 0, stat.sizeBytes);
     });
   }
@@ -81,7 +84,7 @@ class LocalStore implements ObjectStore {
         throw error;
       }
     } catch (error) {
-      throw toStoreError(error, "open", absolute);
+      throw isMissing(error) ? notFound(error, "open", absolute) : toStoreError(error, "open", absolute);
     }
   }
 
@@ -93,14 +96,9 @@ class LocalStore implements ObjectStore {
       const stat = await this.#files.stat(absolute);
       if (stat?.kind === "link") throw linkRefused(absolute);
       if (stat?.kind !== "file") return undefined;
-      return {
-        sizeBytes: stat.sizeBytes,
-        modifiedMs: Number(stat.modifiedNs / 1_000_000n),
-        // Not the time of the last change of the inode: that moves when the temporary's name is removed.
-        identity: `${stat.device}:${stat.inode}:${stat.modifiedNs}:${stat.sizeBytes}`,
-      };
+      return toInfo(stat);
     } catch (error) {
-      if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+      if (isMissing(error)) return undefined;
       throw toStoreError(error, "look at", absolute);
     }
   }
@@ -118,7 +116,7 @@ class LocalStore implements ObjectStore {
       }
       return found.sort((a, b) => compareNames(a.name, b.name));
     } catch (error) {
-      if (systemCode(error) === "ENOENT") return [];
+      if (isMissing(error)) return [];
       throw toStoreError(error, "list", absolute);
     }
   }
@@ -184,7 +182,8 @@ class LocalStore implements ObjectStore {
       await this.#directories.enter(parentOf(path));
       await this.#files.unlink(absolute);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw toStoreError(error, "delete", absolute);
+      // A directory of that name is no object either.
+      if (!isMissing(error) && systemCode(error) !== "EISDIR") throw toStoreError(error, "delete", absolute);
     }
     this.#distrusted.delete(path);
   }
@@ -197,13 +196,14 @@ class LocalStore implements ObjectStore {
     const doomed = this.#directories.absolute(temporaryPath(directory, this.#runtime.uuid()));
     try {
       await this.#directories.enter(directory);
+      if ((await this.#files.stat(absolute))?.kind !== "directory") return;
       await this.#files.rename(absolute, doomed);
       this.#directories.forget(directory);
       await this.#directories.sync(parent);
-      await this.#removeTree(doomed);
+      await removeTree(this.#files, doomed);
     } catch (error) {
       this.#directories.forget(directory);
-      if (systemCode(error) !== "ENOENT") throw toStoreError(error, "delete", absolute);
+      if (!isMissing(error)) throw toStoreError(error, "delete", absolute);
     }
   }
 
@@ -349,34 +349,9 @@ class LocalStore implements ObjectStore {
           await handle.close();
         }
       } catch (error) {
-        throw toStoreError(error, action, absolute);
+        throw isMissing(error) ? notFound(error, action, absolute) : toStoreError(error, action, absolute);
       }
     });
-  }
-
-  async #removeTree(absolute: string): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      for (const { name, kind } of await this.#files.readdir(absolute)) {
-        const child = joinPath(absolute, name);
-        if (kind === "directory") await this.#removeTree(child);
-        else await this.#unlinkIfThere(child);
-      }
-      try {
-        await this.#files.rmdir(absolute);
-        return;
-      } catch (error) {
-        if (systemCode(error) === "ENOENT") return;
-        if (systemCode(error) !== "ENOTEMPTY" || attempt === ATTEMPTS_MAX) throw error;
-      }
-    }
-  }
-
-  async #unlinkIfThere(absolute: string): Promise<void> {
-    try {
-      await this.#files.unlink(absolute);
-    } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
-    }
   }
 
   /** For temporaries and files nobody knows of: one that cannot be removed now is garbage for a vacuum. */

@@ -100,7 +100,7 @@ class MemoryStore implements ObjectStore {
   }
 
   async write(path: string, chunks: Chunks, _options: WriteOptions): Promise<void> {
-    if (this.#find(path) !== undefined) {
+    if (this.#isTaken(path)) {
       const shown = this.#shown(path);
       throw new TableError("ALREADY_EXISTS", `Could not write ${shown}: it already exists.`, {
         details: { path: shown },
@@ -111,11 +111,12 @@ class MemoryStore implements ObjectStore {
 
   async replace(path: string, chunks: Chunks, _options: WriteOptions): Promise<void> {
     checkPath(path);
+    if (this.#directory(path) !== undefined) throw this.#inTheWay(path, "a directory");
     this.#put(path, concatenate(chunks));
   }
 
   async create(path: string, chunks: Chunks, _options: WriteOptions): Promise<"created" | "exists"> {
-    if (this.#find(path) !== undefined) return "exists";
+    if (this.#isTaken(path)) return "exists";
     this.#put(path, concatenate(chunks));
     return "created";
   }
@@ -128,7 +129,7 @@ class MemoryStore implements ObjectStore {
       publish: async () => {
         const staged = this.#find(temporary);
         if (staged === undefined) return "fenced";
-        const taken = this.#find(path) !== undefined;
+        const taken = this.#isTaken(path);
         if (!taken) this.#makeDirectory(parentOf(path)).objects.set(nameOf(path), staged);
         await this.delete(temporary);
         return taken ? "exists" : "created";
@@ -170,6 +171,7 @@ class MemoryStore implements ObjectStore {
     for (const segment of path === "" ? [] : path.split("/")) {
       let next = directory.directories.get(segment);
       if (next === undefined) {
+        if (directory.objects.has(segment)) throw this.#inTheWay(path, "an object");
         next = emptyDirectory();
         directory.directories.set(segment, next);
       }
@@ -181,6 +183,17 @@ class MemoryStore implements ObjectStore {
   #find(path: string): MemoryObject | undefined {
     checkPath(path);
     return this.#directory(parentOf(path))?.objects.get(nameOf(path));
+  }
+
+  #isTaken(path: string): boolean {
+    return this.#find(path) !== undefined || this.#directory(path) !== undefined;
+  }
+
+  #inTheWay(path: string, what: string): TableError {
+    const shown = this.#shown(path);
+    return new TableError("UNAVAILABLE", `Could not write ${shown}: ${what} stands in the way. Remove or rename it.`, {
+      details: { path: shown },
+    });
   }
 
   #existing(path: string): MemoryObject {

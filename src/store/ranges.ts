@@ -16,6 +16,19 @@ export function checkRange(object: string, start: number, end: number, sizeBytes
   if (end > sizeBytes) throw tooShort(object, sizeBytes, end);
 }
 
+/** What is read whole (versions, deletions, hints) is far smaller; a hostile file may claim to be as large as it likes. */
+const WHOLE_BYTES_MAX = 1 << 30;
+
+/** @throws CORRUPT when the object is too large to be one that is read whole */
+export function checkWhole(object: string, sizeBytes: number): void {
+  if (sizeBytes <= WHOLE_BYTES_MAX) return;
+  throw new TableError(
+    "CORRUPT",
+    `${object} has ${sizeBytes} bytes, but an object that is read whole has at most ${WHOLE_BYTES_MAX}. Restore it from a copy.`,
+    { details: { path: object, offset: 0, sizeBytes } },
+  );
+}
+
 export function tooShort(object: string, sizeBytes: number, wanted: number): TableError {
   return new TableError(
     "CORRUPT",

@@ -109,6 +109,31 @@ export function storeContract(title: string, open: () => Promise<StoreUnderTest>
         expect(await store.head("d")).toBeUndefined();
       });
 
+      test("there is nothing below an object: nothing to read, to list or to delete, and nothing can be put there", async () => {
+        await store.write("o", [bytes("x")], RELAXED);
+        await expect(store.get("o/p")).rejects.toEqual(code("NOT_FOUND"));
+        await expect(store.open("o/p")).rejects.toEqual(code("NOT_FOUND"));
+        await expect(store.sync(["o/p"])).rejects.toEqual(code("NOT_FOUND"));
+        expect(await store.head("o/p")).toBeUndefined();
+        expect(await store.list("o")).toEqual([]);
+        expect(await store.list("o/p")).toEqual([]);
+        await store.delete("o/p");
+        await store.deleteTree("o/p");
+        await store.deleteTree("o");
+        await expect(store.write("o/p", [], RELAXED)).rejects.toEqual(code("UNAVAILABLE"));
+        await expect(store.create("o/p/q", [], RELAXED)).rejects.toEqual(code("UNAVAILABLE"));
+        expect(await names(store, "")).toEqual(["o"]);
+      });
+
+      test("a directory's name is taken, and deleting it as an object does nothing", async () => {
+        await store.write("d/o", [bytes("x")], RELAXED);
+        await expect(store.write("d", [], RELAXED)).rejects.toEqual(code("ALREADY_EXISTS"));
+        await expect(store.replace("d", [], RELAXED)).rejects.toEqual(code("UNAVAILABLE"));
+        expect(await store.create("d", [], RELAXED)).toBe("exists");
+        await store.delete("d");
+        expect([await names(store, ""), await names(store, "d")]).toEqual([["d"], ["o"]]);
+      });
+
       test("get returns bytes that own their buffer and that nobody else sees", async () => {
         await store.write("o", [bytes("abc")], RELAXED);
         const first = await store.get("o");

@@ -22,7 +22,7 @@ export class SimulatedProcess {
   /** How far its wall clock is off. */
   skewMs = 0;
   readonly #world: World;
-  readonly #onDeath: (() => void)[] = [];
+  readonly #onDeath = new Set<() => void>();
   #alive = true;
 
   constructor(world: World, name: string, chance: Chance) {
@@ -44,11 +44,15 @@ export class SimulatedProcess {
   /** Runs `task` as part of this process: the outcome also tells when the process was killed on the way. */
   spawn<T>(task: () => Promise<T>): Promise<Outcome<T>> {
     return new Promise((resolve) => {
-      this.atDeath(() => resolve({ kind: "killed" }));
+      const forget = this.atDeath(() => resolve({ kind: "killed" }));
       if (!this.#alive) return;
+      const end = (outcome: Outcome<T>) => {
+        forget();
+        resolve(outcome);
+      };
       task().then(
-        (value) => resolve({ kind: "done", value }),
-        (error: unknown) => resolve({ kind: "failed", error }),
+        (value) => end({ kind: "done", value }),
+        (error: unknown) => end({ kind: "failed", error }),
       );
     });
   }
@@ -62,10 +66,14 @@ export class SimulatedProcess {
     this.openFiles = 0;
   }
 
-  /** Calls `action` when the process dies, or now if it is dead. */
-  atDeath(action: () => void): void {
-    if (this.#alive) this.#onDeath.push(action);
-    else action();
+  /** Calls `action` when the process dies, or now if it is dead. Returns what takes that back. */
+  atDeath(action: () => void): () => void {
+    if (!this.#alive) {
+      action();
+      return () => {};
+    }
+    this.#onDeath.add(action);
+    return () => this.#onDeath.delete(action);
   }
 
   /** A call of this process: waits for its turn, and forever once the process is dead. */

@@ -24,6 +24,7 @@ class SimulatedHandle implements FileHandle {
   readonly #path: string;
   readonly #chance: Chance;
   #open = true;
+  #forget: () => void = () => {};
 
   constructor(process: SimulatedProcess, disk: SimulatedDisk, inode: Inode, path: string, chance: Chance) {
     this.#process = process;
@@ -33,7 +34,7 @@ class SimulatedHandle implements FileHandle {
     this.#chance = chance;
     disk.open(inode);
     process.openFiles++;
-    process.atDeath(() => this.release());
+    this.#forget = process.atDeath(() => this.release());
   }
 
   stat(): Promise<FileStat> {
@@ -98,6 +99,7 @@ class SimulatedHandle implements FileHandle {
   release(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#forget();
     this.#process.openFiles--;
     this.#disk.close(this.#inode);
   }

@@ -109,6 +109,22 @@ describe("a simulated world", () => {
     });
   });
 
+  test("cuts the power at a call: every process ends, what was not synced is lost, and a new process starts", async () => {
+    const world = simulate(10);
+    const [one, two] = [world.process(), world.process()];
+    await world.run(() => one.store("/db").write("safe", [bytes("x")], DURABLE));
+    world.onCall = (call) => (call.path.endsWith("late") ? { powerCut: "after", keep: keepNothing } : undefined);
+    const outcomes = await world.run(() =>
+      Promise.all([
+        one.spawn(() => one.store("/db").write("late", [bytes("x")], DURABLE)),
+        two.spawn(() => two.runtime.sleep(1_000_000)),
+      ]),
+    );
+    expect(outcomes.map((each) => each.kind)).toEqual(["killed", "killed"]);
+    expect(await world.run(() => world.process().store("/db").list(""))).toEqual([{ name: "safe", kind: "object" }]);
+    expect(world.disk.tree()).toEqual({ "/db/safe": "x" });
+  });
+
   test("tears the write during which a process is killed", async () => {
     const world = simulate(8);
     const process = world.process();

@@ -26,7 +26,9 @@ export type Fault =
   /** The call reports `code`; with "after" it was carried out all the same. */
   | { readonly fail: string; readonly when: "before" | "after" }
   /** The process ends at this call; "torn" carries out half of a write. */
-  | { readonly kill: "before" | "after" | "torn" };
+  | { readonly kill: "before" | "after" | "torn" }
+  /** Every process ends at this call, and the disk keeps what `keep` says, by default any legal mixture. */
+  | { readonly powerCut: "before" | "after"; readonly keep?: Keep };
 
 export type OnCall = (call: Call) => Fault | undefined;
 
@@ -53,7 +55,7 @@ interface Pending {
 
 const START_MS = 1_700_000_000_000;
 /** How long a world in which nothing is pending may wait for something real, such as the loading of a module. */
-const REAL_WAIT_MS = 2_000;
+const REAL_WAIT_MS = 500;
 const STEPS_MAX = 5_000_000;
 
 /** A fresh world. The same seed and the same program give the same log. */
@@ -92,6 +94,7 @@ export class World {
   #processes: SimulatedProcess[] = [];
   #nowMs = 0;
   #calls = 0;
+  #named = 0;
 
   constructor(seed: number, disk: SimulatedDisk) {
     const root = new Chance(seed);
@@ -120,7 +123,7 @@ export class World {
     return this.#processes.reduce((sum, process) => sum + process.openFiles, 0);
   }
 
-  process(name = `p${this.#processes.length + 1}`): SimulatedProcess {
+  process(name = `p${++this.#named}`): SimulatedProcess {
     const process = new SimulatedProcess(this, name, this.#seeds.fork());
     this.#processes.push(process);
     return process;
@@ -249,6 +252,12 @@ export class World {
       if (fault.kill === "torn") effect.applyHalf?.();
       this.#note(`${line}: killed ${fault.kill}`);
       process.kill();
+      return;
+    }
+    if (fault !== undefined && "powerCut" in fault) {
+      if (fault.powerCut === "after") quietly(effect.apply);
+      this.#note(`${line}: power cut ${fault.powerCut}`);
+      this.crash(fault.keep);
       return;
     }
     if (fault?.when === "before") {

@@ -1,4 +1,5 @@
 /** What is special about objects that are files: modes, links, descriptors, shared syncs, outside changes. */
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -104,6 +105,17 @@ test("a file that shrank under an open handle gives CORRUPT with path and offset
     details: { path: join(root, "x"), offset: 4 },
   });
   await handle.close();
+});
+
+test("a pipe or a giant hole in the place of an object gives an error, and never waits or fills the memory", async () => {
+  const store = localStore(root);
+  await store.write("x", [bytes("x")], RELAXED);
+  execFileSync("mkfifo", [join(root, "pipe")]);
+  await expect(store.get("pipe")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(store.open("pipe")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect(await store.head("pipe")).toBeUndefined();
+  truncateSync(join(root, "x"), 2 ** 40);
+  await expect(store.get("x")).rejects.toMatchObject({ code: "CORRUPT", details: { path: join(root, "x") } });
 });
 
 test("a tree is gone at once when it is removed: nobody sees a half", async () => {

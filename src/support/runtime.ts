@@ -20,6 +20,8 @@ export interface Runtime {
   uuid(): string;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after everything that is ready to run now has run. */
+  yield(): Promise<void>;
   /** Calls `action` once after `ms`; does not keep the process alive. */
   timer(ms: number, action: () => void): Timer;
 }
@@ -47,6 +49,7 @@ export const systemRuntime: Runtime = {
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   },
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
   timer(ms, action) {
     const handle = setTimeout(action, ms);
     handle.unref();

@@ -1,0 +1,112 @@
+/** Data of a caller as a write for the queue: rows that wait for their group, or files staged as a stream arrives. */
+import type { RecordBatch } from "apache-arrow";
+import { planOverwrite } from "../change/overwrite.js";
+import { encodeOptionsOf } from "../change/stage.js";
+import { StagedStream } from "../change/staged-stream.js";
+import { type AlonePlan, NO_ROWS, type TableWrite } from "../change/write.js";
+import type { Snapshot } from "../commit/snapshot.js";
+import { normalizeBatches } from "../data/columns/adopt.js";
+import { buildBatches } from "../data/columns/build.js";
+import type { Row } from "../data/columns/rows.js";
+import { TableError } from "../support/errors.js";
+import { type Input, type InputData, readInput } from "./input.js";
+import { dataFormatOf, type OpenTable } from "./open-table.js";
+import type { Report } from "./progress.js";
+
+/** An append of whatever `data` is. Plain rows are turned into columns together with those of their group. */
+export async function appendWrite(
+  open: OpenTable,
+  data: InputData,
+  base: Snapshot,
+  report: Report,
+): Promise<TableWrite> {
+  if (isPlainRows(data)) {
+    const toBatches: RowsToBatches = (schema) => buildBatches(data, schema);
+    return { kind: "append", plainRows: data, toBatches, rows: data.length, sizeBytes: 0, alone: false };
+  }
+  const input = await readInput(data, base.schema.arrow);
+  const { batches } = input;
+  if (!Array.isArray(batches)) return streamWrite(open, input, base, report);
+  const ready: readonly RecordBatch[] = batches;
+  const toBatches: RowsToBatches = (schema) =>
+    schema === input.schema ? ready : ready.flatMap((batch) => normalizeBatches(batch, schema));
+  const sizeBytes = ready.reduce((sum, batch) => sum + batch.data.byteLength, 0);
+  return { kind: "append", plainRows: undefined, toBatches, rows: input.rows ?? 0, sizeBytes, alone: false };
+}
+
+/** A replacement of the whole content by `data`, which keeps the table's format. */
+export function overwriteWrite(open: OpenTable, data: InputData, report: Report): TableWrite {
+  const plan = async (base: Snapshot): Promise<AlonePlan> => {
+    const input = await readInput(data, base.schema.arrow);
+    return planOverwrite({
+      table: open.shared,
+      schema: input.schema,
+      batches: input.batches,
+      dataFormat: dataFormatOf(base.manifest),
+      codec: open.codecOf(base.manifest),
+      durable: open.settings.durability === "full",
+      base: base.manifest,
+      onProgress: report,
+    });
+  };
+  return { kind: "alone", alone: true, rows: 0, sizeBytes: 0, plan };
+}
+
+type RowsToBatches = (TableWrite & { kind: "append" })["toBatches"];
+
+function isPlainRows(data: InputData): data is readonly Row[] {
+  if (!Array.isArray(data)) return false;
+  const [first] = data as readonly unknown[];
+  return first === undefined || !(typeof first === "object" && first !== null && "schema" in first && "data" in first);
+}
+
+/** A stream is staged while it arrives and can be planned once only, because nobody can read it again. */
+async function streamWrite(open: OpenTable, input: Input, base: Snapshot, report: Report): Promise<TableWrite> {
+  const stream = new StagedStream({
+    store: open.shared.store,
+    runtime: open.settings.runtime,
+    codec: open.codecOf(base.manifest),
+    schema: base.schema,
+    durable: open.settings.durability === "full",
+    encode: encodeOptionsOf(base.manifest),
+  });
+  const staged = await stream.consume(input.batches, report);
+  let planned = false;
+  const plan = async (head: Snapshot): Promise<AlonePlan> => {
+    if (planned || !sameFields(head, base)) {
+      await Promise.all(staged.paths.map((path) => open.shared.store.delete(path)));
+      throw new TableError(
+        "CONFLICT",
+        `Commit conflict on table '${open.shared.name}': its schema changed while the rows of an iterable were being added, and an iterable cannot be read twice. Nothing was added; add the rows again.`,
+        { details: { readVersion: base.version, headVersion: head.version } },
+      );
+    }
+    planned = true;
+    return {
+      intent: { kind: "append", fragments: staged.fragments },
+      counts: { ...NO_ROWS, rowsAdded: staged.rows },
+      stagedPaths: staged.paths,
+      staged: staged.written,
+    };
+  };
+  return { kind: "alone", alone: true, rows: staged.rows, sizeBytes: staged.sizeBytes, plan };
+}
+
+/** True when rows staged for one version fit the other: the same fields by id, type and nullability. */
+function sameFields(a: Snapshot, b: Snapshot): boolean {
+  const one = a.manifest.fields;
+  const other = b.manifest.fields;
+  return (
+    one === other ||
+    (one.length === other.length &&
+      one.every((field, i) => {
+        const twin = other[i];
+        return (
+          twin !== undefined &&
+          twin.id === field.id &&
+          twin.logicalType === field.logicalType &&
+          twin.nullable === field.nullable
+        );
+      }))
+  );
+}

@@ -1,0 +1,278 @@
+/** A connection: the tables of one place, by name. Names, arguments and results are LanceDB's. */
+import type { Schema } from "apache-arrow";
+import { planOverwrite } from "../change/overwrite.js";
+import { createFirstVersion } from "../commit/create.js";
+import { DURABILITY_PROPERTY } from "../commit/durability.js";
+import type { DataFormat } from "../data/codec.js";
+import { codecFor } from "../data/codecs.js";
+import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
+import { checkTableName } from "../format/layout.js";
+import { TableError } from "../support/errors.js";
+import { type Database, openDatabase } from "./database.js";
+import { type Input, type InputData, readInput } from "./input.js";
+import { dataFormatOf, type OpenTable } from "./open-table.js";
+import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settingsOf } from "./options.js";
+import { Table } from "./table.js";
+import { notSupported } from "./unbuilt.js";
+
+export interface CreateTableOptions {
+  /** create: the table must be new; overwrite: a table of that name gets a new version with only these rows. */
+  readonly mode?: "create" | "overwrite";
+  /** With mode create: open the table if it is there. */
+  readonly existOk?: boolean;
+  readonly schema?: SchemaLike;
+  /** Format of the data files; fixed for the table. */
+  readonly dataFormat?: DataFormat;
+  readonly storageOptions?: Readonly<Record<string, string>>;
+}
+
+export interface OpenTableOptions {
+  readonly version?: number;
+  readonly branch?: string;
+  readonly storageOptions?: Readonly<Record<string, string>>;
+  readonly indexCacheSize?: number;
+}
+
+export interface TableNamesOptions {
+  /** Only names after this one. */
+  readonly startAfter?: string;
+  readonly limit?: number;
+}
+
+type Namespace = readonly string[];
+
+/**
+ * Opens a database: a directory (made when the first table is), a file:// URL, or memory:// for one that lives as
+ * long as the connection.
+ * @throws NOT_SUPPORTED for other places, INVALID_ARGUMENT for options that make no sense
+ */
+export async function connect(
+  uri: string | (ConnectionOptions & { readonly uri: string }),
+  options: ConnectionOptions = {},
+): Promise<Connection> {
+  const given = typeof uri === "string" ? { uri, ...options } : uri;
+  if (typeof given?.uri !== "string" || given.uri === "") {
+    throw new TableError("INVALID_ARGUMENT", "connect() needs a path, a file:// URL, or memory://.");
+  }
+  const settings = settingsOf(given);
+  return new Connection(openDatabase(given.uri, settings), settings);
+}
+
+export class Connection {
+  readonly #database: Database;
+  readonly #settings: Settings;
+  #closed = false;
+  #left: Promise<void> | undefined;
+
+  /** Connections are made by `connect`. */
+  constructor(database: Database, settings: Settings) {
+    this.#database = database;
+    this.#settings = settings;
+  }
+
+  isOpen(): boolean {
+    return !this.#closed;
+  }
+
+  /** Takes no more calls; resolves when every admitted write has its answer. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#left ??= this.#database.leave();
+    return this.#left;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  display(): string {
+    return `Connection(${this.#database.store.display})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.display();
+  }
+
+  /** Names of all tables, ascending. */
+  async tableNames(
+    namespaceOrOptions?: Namespace | TableNamesOptions,
+    options: TableNamesOptions = {},
+  ): Promise<string[]> {
+    this.#checkOpen();
+    const [namespace, paging] = splitNamespace<TableNamesOptions>(namespaceOrOptions, options);
+    checkNamespace(namespace);
+    if (paging.limit !== undefined) atLeast(0, paging.limit, "limit");
+    const after = paging.startAfter;
+    const names = (await this.#database.tableNames()).filter((name) => after === undefined || name > after);
+    return names.slice(0, paging.limit ?? names.length);
+  }
+
+  /**
+   * Creates a table from rows, Arrow data or an iterable of either.
+   * @throws ALREADY_EXISTS unless `existOk` or `mode: "overwrite"`; INVALID_ARGUMENT for a name that cannot be one
+   */
+  async createTable(
+    nameOrOptions: string | (CreateTableOptions & { readonly name: string; readonly data: InputData }),
+    dataOrNamespace?: InputData | Namespace,
+    namespaceOrOptions?: Namespace | CreateTableOptions,
+    lastOptions: CreateTableOptions = {},
+  ): Promise<Table> {
+    this.#checkOpen();
+    if (typeof nameOrOptions !== "string") {
+      checkNamespace((dataOrNamespace ?? []) as Namespace);
+      return this.#create(nameOrOptions.name, nameOrOptions.data, nameOrOptions);
+    }
+    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions);
+    checkNamespace(namespace);
+    return this.#create(nameOrOptions, dataOrNamespace as InputData, options);
+  }
+
+  /** Creates a table without rows. */
+  async createEmptyTable(
+    name: string,
+    schema: SchemaLike,
+    namespaceOrOptions?: Namespace | CreateTableOptions,
+    lastOptions: CreateTableOptions = {},
+  ): Promise<Table> {
+    this.#checkOpen();
+    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions);
+    checkNamespace(namespace);
+    return this.#create(name, [], { ...options, schema });
+  }
+
+  /** @throws NOT_FOUND */
+  async openTable(
+    name: string,
+    namespaceOrOptions?: Namespace | OpenTableOptions,
+    lastOptions: OpenTableOptions = {},
+  ): Promise<Table> {
+    this.#checkOpen();
+    const [namespace, options] = splitNamespace<OpenTableOptions>(namespaceOrOptions, lastOptions);
+    checkNamespace(namespace);
+    checkTableName(name);
+    if (options.branch !== undefined) return notSupported("openTable with a branch", "branches are not built yet.");
+    const open = this.#database.table(name, this.#settings);
+    await open.shared.refresh();
+    const table = this.#handle(open);
+    if (options.version !== undefined) await table.checkout(options.version);
+    return table;
+  }
+
+  /** Removes a table with all its versions. @throws NOT_FOUND */
+  async dropTable(name: string, namespace: Namespace = []): Promise<void> {
+    this.#checkOpen();
+    checkNamespace(namespace);
+    checkTableName(name);
+    await this.#database.drop(name, this.#settings);
+  }
+
+  async dropAllTables(namespace: Namespace = []): Promise<void> {
+    this.#checkOpen();
+    checkNamespace(namespace);
+    for (const name of await this.#database.tableNames()) await this.#database.drop(name, this.#settings);
+  }
+
+  async #create(name: string, data: InputData, options: CreateTableOptions): Promise<Table> {
+    checkTableName(name);
+    const mode = options.mode ?? "create";
+    if (mode !== "create" && mode !== "overwrite") {
+      throw new TableError("INVALID_ARGUMENT", `mode is ${String(mode)}; it may be "create" or "overwrite".`);
+    }
+    const open = this.#database.table(name, this.#settings);
+    const exists = await open.shared.exists();
+    if (exists && mode === "create") return this.#existing(open, options);
+    const schema = options.schema === undefined ? undefined : adoptSchema(options.schema);
+    const input = await readInput(data, schema);
+    const format = checkDataFormat(options.dataFormat ?? this.#settings.dataFormat);
+    if (exists) return this.#overwrite(open, input, options.dataFormat);
+    await this.#database.prove(this.#settings);
+    const created = await this.#commitFirst(open, input, format);
+    if (created) return this.#handle(open);
+    return mode === "create" ? this.#existing(open, options) : this.#overwrite(open, input, options.dataFormat);
+  }
+
+  async #existing(open: OpenTable, options: CreateTableOptions): Promise<Table> {
+    if (!options.existOk) {
+      throw new TableError(
+        "ALREADY_EXISTS",
+        `Table '${open.shared.name}' already exists. Open it with openTable(), or pass existOk or mode: "overwrite".`,
+        { details: { table: open.shared.name } },
+      );
+    }
+    const snapshot = await open.shared.refresh();
+    if (options.schema !== undefined) checkSameColumns(open.shared.name, snapshot.schema.arrow, options.schema);
+    return this.#handle(open);
+  }
+
+  async #commitFirst(open: OpenTable, input: Input, dataFormat: DataFormat): Promise<boolean> {
+    const { durability, timeoutMs } = this.#settings;
+    const plan = await planOverwrite({
+      table: open.shared,
+      schema: input.schema,
+      batches: input.batches,
+      dataFormat,
+      codec: codecFor(dataFormat),
+      durable: durability === "full",
+      base: undefined,
+    });
+    const proposal = {
+      intent: plan.intent,
+      readVersion: 0,
+      staged: plan.staged,
+      stagedPaths: plan.stagedPaths,
+      properties: new Map([[DURABILITY_PROPERTY, durability]]),
+    };
+    return (await createFirstVersion(open.shared, proposal, { durability, timeoutMs })) !== undefined;
+  }
+
+  async #overwrite(open: OpenTable, input: Input, wanted: DataFormat | undefined): Promise<Table> {
+    const durable = this.#settings.durability === "full";
+    await open.write({
+      kind: "alone",
+      alone: true,
+      rows: input.rows ?? 0,
+      sizeBytes: 0,
+      plan: (base) => {
+        const dataFormat = wanted ?? dataFormatOf(base.manifest);
+        const { schema, batches } = input;
+        const codec = codecFor(dataFormat);
+        return planOverwrite({ table: open.shared, schema, batches, dataFormat, codec, durable, base: base.manifest });
+      },
+    });
+    return this.#handle(open);
+  }
+
+  #handle(open: OpenTable): Table {
+    return new Table(open, () => this.isOpen());
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) {
+      throw new TableError("CLOSED", `The connection to ${this.#database.uri} is closed. Call connect() again.`);
+    }
+  }
+}
+
+function splitNamespace<O extends object>(first: Namespace | O | undefined, last: O): readonly [Namespace, O] {
+  return Array.isArray(first) ? [first as Namespace, last] : [[], (first as O | undefined) ?? last];
+}
+
+function checkNamespace(namespace: Namespace): void {
+  if (namespace.length === 0) return;
+  throw new TableError("NOT_SUPPORTED", "Namespaces are not supported: a database is one flat list of tables.", {
+    details: { namespace: [...namespace] },
+  });
+}
+
+function checkSameColumns(table: string, schema: Schema, wanted: SchemaLike): void {
+  const have = schema.fields.map((field) => `${field.name}: ${field.type}`).join(", ");
+  const want = adoptSchema(wanted)
+    .fields.map((field) => `${field.name}: ${field.type}`)
+    .join(", ");
+  if (have === want) return;
+  throw new TableError(
+    "SCHEMA_MISMATCH",
+    `Table '${table}' already exists with another schema: it has (${have}), not (${want}).`,
+    { details: { table } },
+  );
+}

@@ -1,0 +1,100 @@
+/** The builder of an upsert, with LanceDB's names. Every step returns a new builder. */
+import type { RecordBatch, Schema } from "apache-arrow";
+import type { MergeWrite, TableWrite, WriteResult } from "../change/write.js";
+import { normalizeBatches } from "../data/columns/adopt.js";
+import { parseSql, type SqlInput } from "./filter.js";
+import { type InputData, readInput } from "./input.js";
+import type { MergeResult } from "./results.js";
+
+type Clauses = Pick<MergeWrite, "updateMatched" | "insertUnmatched" | "deleteUnmatchedTarget">;
+
+/** What the builder needs of its table. */
+export interface MergeTarget {
+  readonly schema: () => Promise<Schema>;
+  readonly commit: (write: TableWrite, options: { readonly timeoutMs?: number | undefined }) => Promise<WriteResult>;
+}
+
+export interface MergeExecution {
+  /** How long the merge may wait for its turn, milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+const NO_CLAUSES: Clauses = { updateMatched: undefined, insertUnmatched: false, deleteUnmatchedTarget: undefined };
+
+export class MergeInsertBuilder {
+  readonly #on: readonly string[];
+  readonly #target: MergeTarget;
+  readonly #clauses: Clauses;
+
+  constructor(on: readonly string[], target: MergeTarget, clauses: Clauses = NO_CLAUSES) {
+    this.#on = on;
+    this.#target = target;
+    this.#clauses = clauses;
+  }
+
+  /** Rows with a partner in the source become that partner; with `where`, only if it holds (`target.a`, `source.a`). */
+  whenMatchedUpdateAll(options: { readonly where?: SqlInput } = {}): MergeInsertBuilder {
+    return this.#with({ updateMatched: { where: condition(options.where) } });
+  }
+
+  /** Source rows without a partner are added. */
+  whenNotMatchedInsertAll(): MergeInsertBuilder {
+    return this.#with({ insertUnmatched: true });
+  }
+
+  /** Rows without a partner in the source are deleted; with `where`, only those for which it holds. */
+  whenNotMatchedBySourceDelete(options: { readonly where?: SqlInput } = {}): MergeInsertBuilder {
+    return this.#with({ deleteUnmatchedTarget: { where: condition(options.where) } });
+  }
+
+  /** Accepted; there are no indices to use. */
+  useIndex(_useIndex: boolean): MergeInsertBuilder {
+    return this;
+  }
+
+  /** Accepted; there is no log-structured write path. */
+  useLsm(_enable: boolean): MergeInsertBuilder {
+    return this;
+  }
+
+  /** Accepted; there are no shards. */
+  validateSingleShard(_validate: boolean): MergeInsertBuilder {
+    return this;
+  }
+
+  /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
+  async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
+    const input = await readInput(data, await this.#target.schema());
+    const batches: RecordBatch[] = [];
+    for await (const batch of input.batches) batches.push(batch);
+    const write: MergeWrite = {
+      kind: "merge",
+      on: this.#on,
+      ...this.#clauses,
+      toBatches: (schema) =>
+        schema === input.schema ? batches : batches.flatMap((batch) => normalizeBatches(batch, schema)),
+      rows: batches.reduce((sum, batch) => sum + batch.numRows, 0),
+      sizeBytes: batches.reduce((sum, batch) => sum + batch.data.byteLength, 0),
+      alone: false,
+    };
+    const result = await this.#target.commit(write, { timeoutMs: options.timeoutMs });
+    return {
+      version: result.version,
+      attempts: result.attempts,
+      rebases: result.rebases,
+      numInsertedRows: result.rowsAdded,
+      numUpdatedRows: result.rowsUpdated,
+      numDeletedRows: result.rowsDeleted,
+      numAttempts: result.attempts,
+      numRows: result.rowsAdded + result.rowsUpdated,
+    };
+  }
+
+  #with(clauses: Partial<Clauses>): MergeInsertBuilder {
+    return new MergeInsertBuilder(this.#on, this.#target, { ...this.#clauses, ...clauses });
+  }
+}
+
+function condition(where: SqlInput | undefined) {
+  return where === undefined ? undefined : parseSql(where, "The condition of mergeInsert");
+}

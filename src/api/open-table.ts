@@ -1,0 +1,82 @@
+/**
+ * A table that this process has open: state, write queue and caches, shared by every handle and every connection to
+ * the same place.
+ */
+import { executeGroup, type WriterContext } from "../change/group.js";
+import type { TableWrite, WriteResult } from "../change/write.js";
+import { type SubmitOptions, WriteQueue } from "../commit/queue.js";
+import { SharedTable } from "../commit/shared-table.js";
+import type { Snapshot } from "../commit/snapshot.js";
+import type { ScanSource } from "../compute/scan.js";
+import type { DataFormat, FragmentCodec } from "../data/codec.js";
+import { CODECS, codecFor } from "../data/codecs.js";
+import { FileCache } from "../data/file-cache.js";
+import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
+import { tableDirectory } from "../format/layout.js";
+import type { Manifest } from "../format/manifest.js";
+import type { ObjectStore } from "../store/contract.js";
+import { within } from "../store/within.js";
+import { TableError } from "../support/errors.js";
+import type { Settings } from "./options.js";
+
+/** How often a group is planned again because other writers changed the same rows first. */
+const PLANS_MAX = 100;
+
+export class OpenTable {
+  readonly shared: SharedTable;
+  readonly files: FileCache;
+  readonly settings: Settings;
+  readonly queue: WriteQueue<TableWrite, WriteResult>;
+
+  constructor(name: string, root: ObjectStore, settings: Settings) {
+    const store = within(root, tableDirectory(name));
+    this.settings = settings;
+    this.shared = new SharedTable(name, store, settings.runtime);
+    this.files = new FileCache({ store, codecs: CODECS });
+    this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
+  }
+
+  /** Runs a write through the queue, or at once when the caller is alone. */
+  async write(
+    write: TableWrite,
+    options: SubmitOptions & { readonly direct?: boolean | undefined } = {},
+  ): Promise<WriteResult> {
+    if (this.settings.queue.enabled && !options.direct) return this.queue.submit(write, options);
+    const [outcome] = await executeGroup([write], this.writer());
+    if (outcome !== undefined && "value" in outcome) return outcome.value;
+    throw outcome?.error;
+  }
+
+  writer(): WriterContext {
+    return {
+      table: this.shared,
+      sourceOf: (snapshot) => this.source(snapshot),
+      codecOf: (snapshot) => this.codecOf(snapshot.manifest),
+      durability: this.settings.durability,
+      timeoutMs: this.settings.timeoutMs,
+      plansMax: PLANS_MAX,
+    };
+  }
+
+  source(snapshot: Snapshot): ScanSource {
+    const { manifest, schema, version } = snapshot;
+    const stableRowIds = (manifest.readerFlags & FLAG_STABLE_ROW_IDS) !== 0n;
+    return { fragments: manifest.fragments, schema, cache: this.files, version, stableRowIds };
+  }
+
+  codecOf(manifest: Manifest): FragmentCodec {
+    return codecFor(dataFormatOf(manifest));
+  }
+}
+
+/** The format of a version's data files. @throws NOT_SUPPORTED */
+export function dataFormatOf(manifest: Manifest): DataFormat {
+  const named = manifest.config.get(DATA_FORMAT_KEY);
+  if (named === undefined || named === "lance") return "lance";
+  if (named === "arrow" || named === "parquet") return named;
+  throw new TableError(
+    "NOT_SUPPORTED",
+    `The table keeps its data as '${named}', which this version of joust does not know. Upgrade joust to read it.`,
+    { details: { dataFormat: named } },
+  );
+}

@@ -1,0 +1,90 @@
+/** Options of a connection, checked and with their defaults; one table in the README shows them all. */
+import type { Durability } from "../commit/commit.js";
+import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
+import type { DataFormat } from "../data/codec.js";
+import { TableError } from "../support/errors.js";
+import { type Runtime, systemRuntime } from "../support/runtime.js";
+
+export interface ConnectionOptions {
+  /** Seconds for which a handle may show an older head; 0 (default): every read looks; Infinity: only checkoutLatest. */
+  readonly readConsistencyInterval?: number;
+  /** When an acknowledged write survives a power cut. Default "full". */
+  readonly durability?: Durability;
+  /** Data files of new tables. */
+  readonly dataFormat?: DataFormat;
+  readonly queue?: Partial<QueueOptions> & { readonly enabled?: boolean };
+  readonly coordination?: {
+    /** auto: prove what the file system can do, refuse what cannot be safe; single_process_unsafe: do not ask. */
+    readonly mode?: CoordinationMode;
+    /** How long a write that may be rebased keeps trying, milliseconds. Default 30,000. */
+    readonly timeoutMs?: number;
+  };
+  /** Accepted for LanceDB's sake; a local database needs none. */
+  readonly storageOptions?: Readonly<Record<string, string>>;
+  /** Clock, chance and ids; for simulations. */
+  readonly runtime?: Runtime;
+}
+
+export type CoordinationMode = "auto" | "required" | "single_process_unsafe";
+
+export interface Settings {
+  readonly readConsistencyMs: number;
+  readonly durability: Durability;
+  readonly dataFormat: DataFormat;
+  readonly queue: QueueOptions & { readonly enabled: boolean };
+  readonly coordinationMode: CoordinationMode;
+  readonly timeoutMs: number;
+  readonly runtime: Runtime;
+}
+
+const DURABILITIES: readonly Durability[] = ["full", "relaxed", "async"];
+const DATA_FORMATS: readonly DataFormat[] = ["lance", "arrow", "parquet"];
+const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_unsafe"];
+const DEFAULT_DATA_FORMAT: DataFormat = "arrow";
+const COORDINATION_TIMEOUT_MS = 30_000;
+
+/** @throws INVALID_ARGUMENT naming the option and what it may be */
+export function settingsOf(options: ConnectionOptions): Settings {
+  const { enabled = true, ...queue } = options.queue ?? {};
+  const settings: Settings = {
+    readConsistencyMs: atLeast(0, options.readConsistencyInterval ?? 0, "readConsistencyInterval") * 1000,
+    durability: oneOf(DURABILITIES, options.durability ?? "full", "durability"),
+    dataFormat: checkDataFormat(options.dataFormat ?? DEFAULT_DATA_FORMAT),
+    queue: { ...QUEUE_DEFAULTS, ...withoutUndefined(queue), enabled },
+    coordinationMode: oneOf(MODES, options.coordination?.mode ?? "auto", "coordination.mode"),
+    timeoutMs: atLeast(0, options.coordination?.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
+    runtime: options.runtime ?? systemRuntime,
+  };
+  atLeast(1, settings.queue.capacity, "queue.capacity");
+  atLeast(1, settings.queue.maxBatch, "queue.maxBatch");
+  atLeast(1, settings.queue.maxGroupRows, "queue.maxGroupRows");
+  atLeast(1, settings.queue.maxGroupBytes, "queue.maxGroupBytes");
+  atLeast(0, settings.queue.maxGroupDelayMs, "queue.maxGroupDelayMs");
+  oneOf(["wait", "reject"], settings.queue.whenFull, "queue.whenFull");
+  return settings;
+}
+
+/** @throws INVALID_ARGUMENT */
+export function checkDataFormat(format: unknown): DataFormat {
+  return oneOf(DATA_FORMATS, format, "dataFormat");
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: string): T {
+  const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${JSON.stringify(value)}; it may be ${allowed.join(", ")}.`, {
+    details: { option: name },
+  });
+}
+
+/** @throws INVALID_ARGUMENT unless `value` is a number of at least `least` */
+export function atLeast(least: number, value: unknown, name: string): number {
+  if (typeof value === "number" && value >= least) return value;
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${String(value)}; it has to be a number of at least ${least}.`, {
+    details: { option: name },
+  });
+}
+
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}

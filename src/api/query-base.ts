@@ -1,0 +1,158 @@
+/**
+ * What all queries share: the columns of the result, and the ways to get it.
+ *
+ * A query reads the version that its table shows when it is executed, and that one to the end.
+ */
+import { Table as ArrowTable, type RecordBatch, type Schema } from "apache-arrow";
+import { bindExpression } from "../compute/expression/bind.js";
+import { type OutputColumn, queryableSchema, type ScanSource } from "../compute/scan.js";
+import { TableError } from "../support/errors.js";
+import type { Runtime } from "../support/runtime.js";
+import { parseSql, type SqlInput } from "./filter.js";
+import { atLeast } from "./options.js";
+
+/** The version that a query reads, held until `release`. */
+export interface QuerySource {
+  readonly source: ScanSource;
+  readonly runtime: Runtime;
+  readonly release: () => void;
+}
+
+export interface QueryExecutionOptions {
+  /** Rows of one batch, at most. */
+  readonly maxBatchLength?: number;
+  /** The query ends with TIMEOUT after this long, milliseconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What an execution is bounded by. */
+export interface Execution {
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type Selection = string | readonly string[] | ReadonlyMap<string, SqlInput> | Readonly<Record<string, SqlInput>>;
+
+export abstract class QueryBase implements AsyncIterable<RecordBatch> {
+  readonly #open: () => Promise<QuerySource>;
+  #columns: readonly (readonly [string, SqlInput | undefined])[] | undefined;
+  protected wantsRowId = false;
+
+  constructor(open: () => Promise<QuerySource>) {
+    this.#open = open;
+  }
+
+  /** Columns by name, or a map from new names to expressions. All columns without it. */
+  select(columns: Selection): this {
+    if (typeof columns === "string") this.#columns = [[columns, undefined]];
+    else if (Array.isArray(columns)) this.#columns = columns.map((name: string) => [name, undefined]);
+    else this.#columns = [...(columns instanceof Map ? columns.entries() : Object.entries(columns))];
+    return this;
+  }
+
+  /** Adds `_rowid`. */
+  withRowId(): this {
+    this.wantsRowId = true;
+    return this;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RecordBatch> {
+    return this.execute()[Symbol.asyncIterator]();
+  }
+
+  /** The result batch by batch. @throws INVALID_ARGUMENT, TIMEOUT, CANCELED, SNAPSHOT_EXPIRED, CORRUPT */
+  async *execute(options: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    if (options.maxBatchLength !== undefined) atLeast(1, options.maxBatchLength, "maxBatchLength");
+    const held = await this.#open();
+    const limit = timeLimit(options, held.runtime);
+    try {
+      const execution: Execution = {
+        ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
+        ...(limit.signal === undefined ? {} : { signal: limit.signal }),
+      };
+      for await (const batch of this.run(held.source, execution)) {
+        if (limit.signal?.aborted) throw limit.signal.reason;
+        yield batch;
+      }
+    } finally {
+      limit.end();
+      held.release();
+    }
+  }
+
+  async toArrow(options: QueryExecutionOptions = {}): Promise<ArrowTable> {
+    const batches: RecordBatch[] = [];
+    for await (const batch of this.execute(options)) batches.push(batch);
+    return batches.length > 0 ? new ArrowTable(batches) : new ArrowTable(await this.outputSchema());
+  }
+
+  /** The rows as objects (Arrow's row proxies, as LanceDB returns them). */
+  async toArray(options: QueryExecutionOptions = {}): Promise<Row[]> {
+    return (await this.toArrow(options)).toArray() as Row[];
+  }
+
+  /** The schema of the result. */
+  async outputSchema(): Promise<Schema> {
+    const held = await this.#open();
+    try {
+      return await this.schemaOf(held.source);
+    } finally {
+      held.release();
+    }
+  }
+
+  /** How the query would be executed, for people. */
+  async explainPlan(verbose = false): Promise<string> {
+    const held = await this.#open();
+    try {
+      return await this.explain(held.source, verbose);
+    } finally {
+      held.release();
+    }
+  }
+
+  protected abstract run(source: ScanSource, execution: Execution): AsyncIterable<RecordBatch>;
+  protected abstract schemaOf(source: ScanSource): Schema | Promise<Schema>;
+  protected abstract explain(source: ScanSource, verbose: boolean): Promise<string> | string;
+
+  /** The columns asked for, bound to the version; undefined for all. */
+  protected outputColumns(
+    source: ScanSource,
+    extra: Schema = queryableSchema(source.schema),
+  ): OutputColumn[] | undefined {
+    return this.#columns?.map(([name, expression]) =>
+      expression === undefined
+        ? { name }
+        : { name, expression: bindExpression(parseSql(expression, `The expression for '${name}'`), extra) },
+    );
+  }
+}
+
+/** One row of a result. */
+export type Row = Record<string, unknown>;
+
+interface TimeLimit {
+  readonly signal: AbortSignal | undefined;
+  readonly end: () => void;
+}
+
+function timeLimit(options: QueryExecutionOptions, runtime: Runtime): TimeLimit {
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined) return { signal: options.signal, end: () => {} };
+  atLeast(0, timeoutMs, "timeoutMs");
+  const controller = new AbortController();
+  const timer = runtime.timer(timeoutMs, () => {
+    controller.abort(
+      new TableError(
+        "TIMEOUT",
+        `Query timeout: it did not end within ${timeoutMs} ms. Narrow it, or allow more time.`,
+        {
+          details: { timeoutMs, phase: "executing" },
+        },
+      ),
+    );
+  });
+  const signals = options.signal === undefined ? [controller.signal] : [controller.signal, options.signal];
+  return { signal: AbortSignal.any(signals), end: () => timer.cancel() };
+}

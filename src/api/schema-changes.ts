@@ -1,0 +1,155 @@
+/** Schema changes as callers ask for them, turned into plans. Shapes are LanceDB's. */
+import { type DataType, Field, type Schema } from "apache-arrow";
+import {
+  type AlteredColumn,
+  type NewColumn,
+  planAddColumns,
+  planAlterColumns,
+  planDropColumns,
+  type SchemaChangeContext,
+} from "../change/schema-change.js";
+import type { AlonePlan, AloneWrite } from "../change/write.js";
+import { NO_ROWS } from "../change/write.js";
+import type { Snapshot } from "../commit/snapshot.js";
+import { bindExpression } from "../compute/expression/bind.js";
+import { adoptSchema } from "../data/columns/adopt.js";
+import { parseLogicalType } from "../format/logical-type.js";
+import type { UpdateMap } from "../format/operation.js";
+import { findPath, type SchemaNode, type TableSchema } from "../format/schema.js";
+import { TableError } from "../support/errors.js";
+import { parseSql, type SqlInput } from "./filter.js";
+import type { OpenTable } from "./open-table.js";
+
+export interface AddColumnsSql {
+  readonly name: string;
+  /** Expression over the columns of the table. */
+  readonly valueSql: SqlInput;
+}
+
+export interface ColumnAlteration {
+  /** Name of the column; "a.b" for a field of a struct. */
+  readonly path: string;
+  readonly rename?: string;
+  /** An Arrow type, or its name: "int32", "float64", "string", ... */
+  readonly dataType?: string | DataType;
+  readonly nullable?: boolean;
+}
+
+export interface FieldMetadataUpdate {
+  readonly path: string;
+  /** A value of null removes its key. */
+  readonly metadata: Readonly<Record<string, string | null>>;
+  /** True: these entries are the whole metadata. */
+  readonly replace?: boolean;
+}
+
+/** Names that programs use beside the format's own. */
+const TYPE_ALIASES: Readonly<Record<string, string>> = {
+  utf8: "string",
+  large_utf8: "large_string",
+  float16: "halffloat",
+  float32: "float",
+  float64: "double",
+  boolean: "bool",
+  date32: "date32:day",
+  date64: "date64:ms",
+};
+
+export function addColumnsWrite(
+  open: OpenTable,
+  columns: readonly AddColumnsSql[] | Field | readonly Field[] | Schema,
+): AloneWrite {
+  return alone(async (base) => planAddColumns(base, newColumns(columns, base), contextOf(open, base)));
+}
+
+export function alterColumnsWrite(open: OpenTable, alterations: readonly ColumnAlteration[]): AloneWrite {
+  if (alterations.length === 0) throw new TableError("INVALID_ARGUMENT", "alterColumns() needs at least one change.");
+  return alone(async (base) => {
+    const altered = alterations.map((alteration): AlteredColumn => {
+      const node = column(base.schema, alteration.path);
+      return {
+        id: node.id,
+        ...(alteration.rename === undefined ? {} : { name: alteration.rename }),
+        ...(alteration.nullable === undefined ? {} : { nullable: alteration.nullable }),
+        ...(alteration.dataType === undefined ? {} : { type: typeOf(alteration.dataType, alteration.path) }),
+      };
+    });
+    return planAlterColumns(base, altered, contextOf(open, base));
+  });
+}
+
+export function dropColumnsWrite(names: readonly string[]): AloneWrite {
+  if (names.length === 0) throw new TableError("INVALID_ARGUMENT", "dropColumns() needs at least one name.");
+  return alone(async (base) =>
+    planDropColumns(
+      base,
+      names.map((name) => column(base.schema, name).id),
+    ),
+  );
+}
+
+export function fieldMetadataWrite(updates: readonly FieldMetadataUpdate[]): AloneWrite {
+  return alone(async (base) => {
+    const fieldMetadata = new Map<number, UpdateMap>();
+    for (const { path, metadata, replace = false } of updates) {
+      const entries = Object.entries(metadata).map(([key, value]) => (value === null ? { key } : { key, value }));
+      fieldMetadata.set(column(base.schema, path).id, { entries, replace });
+    }
+    return {
+      intent: { kind: "update_config", fieldMetadata },
+      counts: NO_ROWS,
+      stagedPaths: [],
+      staged: Promise.resolve(),
+    };
+  });
+}
+
+function alone(plan: (base: Snapshot) => Promise<AlonePlan>): AloneWrite {
+  return { kind: "alone", alone: true, rows: 0, sizeBytes: 0, plan };
+}
+
+function contextOf(open: OpenTable, base: Snapshot): SchemaChangeContext {
+  return {
+    table: open.shared,
+    files: open.files,
+    codec: open.codecOf(base.manifest),
+    durable: open.settings.durability === "full",
+  };
+}
+
+function newColumns(
+  columns: readonly AddColumnsSql[] | Field | readonly Field[] | Schema,
+  base: Snapshot,
+): NewColumn[] {
+  if (isSchema(columns)) return adoptSchema(columns).fields.map((field) => ({ field }));
+  const list = (Array.isArray(columns) ? columns : [columns]) as readonly (AddColumnsSql | Field)[];
+  if (list.length === 0) throw new TableError("INVALID_ARGUMENT", "addColumns() needs at least one column.");
+  return list.map((one) => {
+    if (!("valueSql" in one)) return { field: adoptSchema({ fields: [one] } as unknown as Schema).fields[0] as Field };
+    const value = bindExpression(parseSql(one.valueSql, `The expression for '${one.name}'`), base.schema.arrow);
+    return { field: new Field(one.name, value.type, true), value };
+  });
+}
+
+function isSchema(columns: unknown): columns is Schema {
+  return typeof columns === "object" && columns !== null && Array.isArray((columns as { fields?: unknown }).fields);
+}
+
+/** A name with dots in it is found before it is taken for a path. */
+function column(schema: TableSchema, path: string): SchemaNode {
+  const node = findPath(schema, [path]) ?? findPath(schema, path.split("."));
+  if (node !== undefined) return node;
+  const names = schema.arrow.fields.map((field) => field.name).join(", ");
+  throw new TableError("INVALID_ARGUMENT", `No field named '${path}'. There are: ${names}.`, {
+    details: { column: path },
+  });
+}
+
+function typeOf(type: string | DataType, path: string): DataType {
+  if (typeof type !== "string") {
+    const field = new Field(path, type, true);
+    return adoptSchema({ fields: [field] } as unknown as Schema).fields[0]?.type ?? type;
+  }
+  const name = type.toLowerCase();
+  return parseLogicalType(TYPE_ALIASES[name] ?? name, path);
+}

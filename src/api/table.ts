@@ -1,0 +1,337 @@
+/**
+ * A handle of a table: writes go through the queue, reads work on one snapshot each.
+ *
+ * A handle that is not checked out sees every commit of every process at once. Any number of callers may share one.
+ */
+import type { Table as ArrowTable, Field, Schema } from "apache-arrow";
+import { planRestore } from "../change/overwrite.js";
+import type { AloneWrite, TableWrite, WriteResult } from "../change/write.js";
+import type { QueueMetrics } from "../commit/queue.js";
+import type { Snapshot } from "../commit/snapshot.js";
+import { countRows } from "../compute/count.js";
+import { bindFilter } from "../compute/expression/bind.js";
+import { queryableSchema } from "../compute/scan.js";
+import { TableError } from "../support/errors.js";
+import { appendWrite, overwriteWrite } from "./append.js";
+import { parseSql, type SqlInput, sqlText } from "./filter.js";
+import type { InputData } from "./input.js";
+import { MergeInsertBuilder } from "./merge.js";
+import type { OpenTable } from "./open-table.js";
+import { reporter } from "./progress.js";
+import { Query, type QuerySource } from "./query.js";
+import type {
+  AddColumnsResult,
+  AddResult,
+  AlterColumnsResult,
+  CommitInfo,
+  DeleteResult,
+  DropColumnsResult,
+  TableStatistics,
+  UpdateResult,
+  Version,
+  WriteProgress,
+} from "./results.js";
+import {
+  type AddColumnsSql,
+  addColumnsWrite,
+  alterColumnsWrite,
+  type ColumnAlteration,
+  dropColumnsWrite,
+  type FieldMetadataUpdate,
+  fieldMetadataWrite,
+} from "./schema-changes.js";
+import { tableStatistics } from "./statistics.js";
+import { Tags } from "./tags.js";
+import { TakeQuery } from "./take-query.js";
+import { UnbuiltTable } from "./unbuilt.js";
+import { type Expressions, readUpdate, type UpdateRequest } from "./update-request.js";
+import type { IntoVector, MultiVector } from "./vector.js";
+import type { VectorQuery } from "./vector-query.js";
+import { listVersions } from "./versions.js";
+
+/** For every write: how long it may wait for its turn, and a signal that withdraws it until it has started. */
+export interface WriteOptions {
+  /** Milliseconds; undefined: the connection's default; 0: start at once or fail. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Past the queue, for a caller who is alone. */
+  readonly direct?: boolean | undefined;
+}
+
+export interface AddOptions extends WriteOptions {
+  readonly mode?: "append" | "overwrite";
+  /** Told after every data file and at the end; what it throws is logged, never rethrown. */
+  readonly progress?: (progress: WriteProgress) => void;
+}
+
+export interface UpdateOptions extends WriteOptions {
+  readonly where?: SqlInput;
+}
+
+export class Table extends UnbuiltTable {
+  readonly #open: OpenTable;
+  readonly #isConnected: () => boolean;
+  #pinned: Snapshot | undefined;
+  #release: () => void = () => {};
+  #seenMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  /** Handles are made by a connection. */
+  constructor(open: OpenTable, isConnected: () => boolean) {
+    super();
+    this.#open = open;
+    this.#isConnected = isConnected;
+  }
+
+  get name(): string {
+    return this.#open.shared.name;
+  }
+
+  isOpen(): boolean {
+    return !this.#closed && this.#isConnected();
+  }
+
+  /** Closes this handle; others of the same table stay open. */
+  close(): void {
+    this.#closed = true;
+    this.#unpin();
+  }
+
+  display(): string {
+    return `Table(${this.name})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.display();
+  }
+
+  async schema(): Promise<Schema> {
+    return (await this.#snapshot()).schema.arrow;
+  }
+
+  async version(): Promise<number> {
+    return (await this.#snapshot()).version;
+  }
+
+  /**
+   * Adds rows, or with `mode: "overwrite"` replaces all. Rows must not be changed before the promise settles.
+   * @throws SCHEMA_MISMATCH, READ_ONLY, CONFLICT, BUSY, TIMEOUT, CANCELED, QUEUE_FULL, UNAVAILABLE, UNKNOWN_OUTCOME
+   */
+  async add(data: InputData, options: AddOptions = {}): Promise<AddResult> {
+    this.#checkWritable();
+    const report = reporter(options.progress, this.#open.settings.runtime.monotonicMs);
+    if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
+      throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
+    }
+    const base = this.#open.shared.head ?? (await this.#open.shared.refresh());
+    const write =
+      options.mode === "overwrite"
+        ? overwriteWrite(this.#open, data, report)
+        : await appendWrite(this.#open, data, base, report);
+    const result = await this.#open.write(write, options);
+    report(result.rowsAdded, 0, true);
+    return { ...info(result), rowsAdded: result.rowsAdded };
+  }
+
+  /**
+   * Gives rows new values: `{ values, where }`, `{ valuesSql, where }` with expressions over the old values, or
+   * `update(expressions, { where })`.
+   * @throws INVALID_ARGUMENT for unknown columns and expressions that do not parse
+   */
+  async update(request: UpdateRequest | Expressions, options: UpdateOptions = {}): Promise<UpdateResult> {
+    this.#checkWritable();
+    const { where, assignments } = readUpdate(request, options.where);
+    const write: TableWrite = { kind: "update", where, assignments, rows: 0, sizeBytes: 0, alone: false };
+    const result = await this.#open.write(write, { ...options });
+    return { ...info(result), rowsUpdated: result.rowsUpdated };
+  }
+
+  /** Deletes the rows for which the predicate is true. */
+  async delete(predicate: SqlInput, options: WriteOptions = {}): Promise<DeleteResult> {
+    this.#checkWritable();
+    const parsed = parseSql(predicate, "The predicate of delete");
+    const text = sqlText(predicate);
+    const write: TableWrite = { kind: "delete", predicate: parsed, text, rows: 0, sizeBytes: 0, alone: false };
+    const result = await this.#open.write(write, options);
+    return { ...info(result), numDeletedRows: result.rowsDeleted };
+  }
+
+  /** Begins an upsert by the key columns `on`. */
+  mergeInsert(on: string | readonly string[]): MergeInsertBuilder {
+    return new MergeInsertBuilder(typeof on === "string" ? [on] : on, {
+      schema: () => this.schema(),
+      commit: async (write, options) => {
+        this.#checkWritable();
+        return this.#open.write(write, options);
+      },
+    });
+  }
+
+  /** Rows of the version, or those for which `filter` is true. */
+  async countRows(filter?: SqlInput): Promise<number> {
+    const snapshot = await this.#snapshot();
+    const source = this.#open.source(snapshot);
+    if (filter === undefined) return countRows(source);
+    return countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(snapshot.schema)));
+  }
+
+  query(): Query {
+    return new Query(() => this.#source());
+  }
+
+  /** Exact search for the nearest vectors. @throws NOT_SUPPORTED for text */
+  search(query: string | IntoVector | MultiVector, _queryType = "auto", _columns?: string | string[]): VectorQuery {
+    if (typeof query === "string") {
+      throw new TableError(
+        "NOT_SUPPORTED",
+        "Full-text search is not built yet; filter with LIKE or contains() instead.",
+      );
+    }
+    return this.vectorSearch(query);
+  }
+
+  vectorSearch(vector: IntoVector | MultiVector): VectorQuery {
+    return this.query().nearestTo(vector);
+  }
+
+  /** Rows by their position in the table. */
+  takeOffsets(offsets: readonly number[]): TakeQuery {
+    return TakeQuery.byOffsets(() => this.#source(), offsets);
+  }
+
+  /** Rows by `_rowid`. @throws INVALID_ARGUMENT for an id that is no unsigned 64-bit integer */
+  takeRowIds(rowIds: readonly (bigint | number)[]): TakeQuery {
+    return TakeQuery.byRowIds(() => this.#source(), rowIds);
+  }
+
+  toArrow(): Promise<ArrowTable> {
+    return this.query().toArrow();
+  }
+
+  /** New columns: expressions over the old ones, or fields whose values are null. @throws INVALID_ARGUMENT */
+  async addColumns(columns: readonly AddColumnsSql[] | Field | readonly Field[] | Schema): Promise<AddColumnsResult> {
+    return this.#alone(addColumnsWrite(this.#open, columns));
+  }
+
+  /** Renames columns, makes them nullable or not, casts them to another type. @throws INVALID_ARGUMENT */
+  async alterColumns(alterations: readonly ColumnAlteration[]): Promise<AlterColumnsResult> {
+    return this.#alone(alterColumnsWrite(this.#open, alterations));
+  }
+
+  async dropColumns(names: readonly string[]): Promise<DropColumnsResult> {
+    return this.#alone(dropColumnsWrite(names));
+  }
+
+  async updateFieldMetadata(updates: readonly FieldMetadataUpdate[]): Promise<CommitInfo> {
+    return this.#alone(fieldMetadataWrite(updates));
+  }
+
+  /** All versions that exist, oldest first. */
+  async listVersions(): Promise<Version[]> {
+    this.#checkOpen();
+    return listVersions(this.#open.shared);
+  }
+
+  /** Shows a version, by number or tag, and refuses writes, until checkoutLatest(). @throws NOT_FOUND */
+  async checkout(version: number | string): Promise<void> {
+    this.#checkOpen();
+    const number = typeof version === "string" ? await new Tags(this.#open.shared).getVersion(version) : version;
+    if (!Number.isSafeInteger(number) || number < 1) {
+      throw new TableError("INVALID_ARGUMENT", `A version is a whole number from 1 on, not ${String(version)}.`);
+    }
+    const snapshot = await this.#open.shared.open(number);
+    this.#unpin();
+    this.#pinned = snapshot;
+    this.#release = snapshot.retain();
+  }
+
+  /** Shows the newest version again. */
+  async checkoutLatest(): Promise<void> {
+    this.#checkOpen();
+    this.#unpin();
+    this.#seenMs = Number.NEGATIVE_INFINITY;
+    await this.#snapshot();
+  }
+
+  /** Makes the checked-out version (or `version`) the newest one, as a new version. */
+  async restore(version?: number): Promise<CommitInfo> {
+    this.#checkOpen();
+    const wanted = version ?? this.#pinned?.version;
+    if (wanted === undefined) {
+      throw new TableError("INVALID_ARGUMENT", "restore() needs a version: check one out first, or name it.");
+    }
+    const { shared } = this.#open;
+    const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
+    this.#unpin();
+    return info(result);
+  }
+
+  async tags(): Promise<Tags> {
+    this.#checkOpen();
+    return new Tags(this.#open.shared);
+  }
+
+  async stats(): Promise<TableStatistics> {
+    return tableStatistics((await this.#snapshot()).manifest);
+  }
+
+  /** The counters of this process's write queue for the table. */
+  writeQueueMetrics(): QueueMetrics {
+    return { ...this.#open.queue.metrics };
+  }
+
+  async usesV2ManifestPaths(): Promise<boolean> {
+    return (await this.#snapshot()).head.scheme === "v2";
+  }
+
+  async #alone(write: AloneWrite): Promise<CommitInfo> {
+    this.#checkWritable();
+    return info(await this.#open.write(write));
+  }
+
+  /** The version that this handle shows, looked up anew unless it may be as old as the consistency interval. */
+  async #snapshot(): Promise<Snapshot> {
+    this.#checkOpen();
+    if (this.#pinned !== undefined) return this.#pinned;
+    const { settings, shared } = this.#open;
+    const nowMs = settings.runtime.monotonicMs();
+    if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
+    const snapshot = await shared.refresh();
+    this.#seenMs = nowMs;
+    return snapshot;
+  }
+
+  async #source(): Promise<QuerySource> {
+    const snapshot = await this.#snapshot();
+    return { source: this.#open.source(snapshot), release: snapshot.retain(), runtime: this.#open.settings.runtime };
+  }
+
+  #unpin(): void {
+    this.#release();
+    this.#release = () => {};
+    this.#pinned = undefined;
+  }
+
+  #checkOpen(): void {
+    if (this.isOpen()) return;
+    throw new TableError("CLOSED", `Table '${this.name}' is closed. Open it again with openTable().`);
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#pinned === undefined) return;
+    throw new TableError(
+      "READ_ONLY",
+      `Table '${this.name}' cannot be modified when a specific version is checked out (${this.#pinned.version}). Call checkoutLatest() first.`,
+      { details: { version: this.#pinned.version } },
+    );
+  }
+}
+
+function alone(plan: AloneWrite["plan"]): AloneWrite {
+  return { kind: "alone", alone: true, rows: 0, sizeBytes: 0, plan };
+}
+
+function info(result: WriteResult): CommitInfo {
+  return { version: result.version, attempts: result.attempts, rebases: result.rebases };
+}

@@ -1,0 +1,98 @@
+/** Tags: names for versions. Made by compare-and-swap, in the files that native LanceDB reads. */
+import type { SharedTable } from "../commit/shared-table.js";
+import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
+import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
+import { isTableError, TableError } from "../support/errors.js";
+
+export interface TagContents {
+  readonly version: number;
+  readonly manifestSize: number;
+}
+
+const SUFFIX = ".json";
+
+function tagPath(name: string): string {
+  return `${REFS_TAGS}/${name}${SUFFIX}`;
+}
+
+export class Tags {
+  readonly #table: SharedTable;
+
+  constructor(table: SharedTable) {
+    this.#table = table;
+  }
+
+  /** All tags by name. */
+  async list(): Promise<Record<string, TagContents>> {
+    const tags: Record<string, TagContents> = {};
+    for (const entry of await this.#table.store.list(REFS_TAGS)) {
+      if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
+      const name = entry.name.slice(0, -SUFFIX.length);
+      const tag = await this.#read(name);
+      if (tag !== undefined) tags[name] = { version: tag.version, manifestSize: tag.manifestSize };
+    }
+    return tags;
+  }
+
+  /** @throws NOT_FOUND */
+  async getVersion(name: string): Promise<number> {
+    return (await this.#get(name)).version;
+  }
+
+  /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */
+  async create(name: string, version: number): Promise<void> {
+    checkTagName(name);
+    const now = new Date(this.#table.runtime.now()).toISOString();
+    const tag = await this.#tag(version, now, now);
+    const outcome = await this.#table.store.create(tagPath(name), [encodeTag(tag)], { durable: true });
+    if (outcome === "exists") {
+      throw new TableError("ALREADY_EXISTS", `Tag '${name}' already exists. Use update() to move it.`, {
+        details: { tag: name },
+      });
+    }
+  }
+
+  /** Moves a tag. @throws NOT_FOUND for the tag or the version */
+  async update(name: string, version: number): Promise<void> {
+    const old = await this.#get(name);
+    const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
+    await this.#table.store.replace(tagPath(name), [encodeTag({ ...tag, metadata: old.metadata })], { durable: true });
+  }
+
+  /** @throws NOT_FOUND */
+  async delete(name: string): Promise<void> {
+    await this.#get(name);
+    await this.#table.store.delete(tagPath(name));
+  }
+
+  async #tag(version: number, createdAt: string | undefined, updatedAt: string): Promise<TagFile> {
+    const snapshot = await this.#table.open(version);
+    const info = await this.#table.store.head(manifestPath(version, snapshot.head.scheme));
+    return {
+      branch: undefined,
+      version,
+      createdAt: createdAt ?? updatedAt,
+      updatedAt,
+      manifestSize: info?.sizeBytes ?? 0,
+      metadata: new Map(),
+    };
+  }
+
+  async #get(name: string): Promise<TagFile> {
+    checkTagName(name);
+    const tag = await this.#read(name);
+    if (tag !== undefined) return tag;
+    throw new TableError("NOT_FOUND", `Tag '${name}' was not found in table '${this.#table.name}'.`, {
+      details: { tag: name },
+    });
+  }
+
+  async #read(name: string): Promise<TagFile | undefined> {
+    try {
+      return decodeTag(await this.#table.store.get(tagPath(name)), tagPath(name));
+    } catch (error) {
+      if (isTableError(error, "NOT_FOUND")) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Methods of LanceDB's table that are not built here: each rejects with NOT_SUPPORTED and one sentence, so that a
+ * program that only changed its import learns at once what is missing.
+ */
+import { TableError } from "../support/errors.js";
+
+/** A rejected promise that says what is not there. */
+export function notSupported(method: string, sentence: string): Promise<never> {
+  return Promise.reject(
+    new TableError("NOT_SUPPORTED", `${method}() is not supported: ${sentence}`, { details: { method } }),
+  );
+}
+
+const INDEX = "indices are not built yet; searches and filters scan, and are exact.";
+const LSM = "there is no log-structured write path; the write queue batches small writes instead.";
+const COMPUTED = "computed columns are not built yet; add the column and update it.";
+
+export abstract class UnbuiltTable {
+  createIndex(..._args: unknown[]): Promise<never> {
+    return notSupported("createIndex", INDEX);
+  }
+  createIndexAsync(..._args: unknown[]): Promise<never> {
+    return notSupported("createIndexAsync", INDEX);
+  }
+  dropIndex(..._args: unknown[]): Promise<never> {
+    return notSupported("dropIndex", INDEX);
+  }
+  prewarmIndex(..._args: unknown[]): Promise<never> {
+    return notSupported("prewarmIndex", INDEX);
+  }
+  prewarmData(..._args: unknown[]): Promise<never> {
+    return notSupported("prewarmData", "data is read when a query needs it.");
+  }
+  waitForIndex(..._args: unknown[]): Promise<never> {
+    return notSupported("waitForIndex", INDEX);
+  }
+  tokenize(..._args: unknown[]): Promise<never> {
+    return notSupported("tokenize", "full-text search is not built yet.");
+  }
+  refreshColumn(..._args: unknown[]): Promise<never> {
+    return notSupported("refreshColumn", COMPUTED);
+  }
+  refreshColumnAsync(..._args: unknown[]): Promise<never> {
+    return notSupported("refreshColumnAsync", COMPUTED);
+  }
+  refreshMaterializedView(..._args: unknown[]): Promise<never> {
+    return notSupported("refreshMaterializedView", "materialized views are not built yet.");
+  }
+  setUnenforcedPrimaryKey(..._args: unknown[]): Promise<never> {
+    return notSupported("setUnenforcedPrimaryKey", "mergeInsert checks keys at commit without it.");
+  }
+  branches(): Promise<never> {
+    return notSupported("branches", "branches are not built yet.");
+  }
+  setLsmWriteSpec(..._args: unknown[]): Promise<never> {
+    return notSupported("setLsmWriteSpec", LSM);
+  }
+  unsetLsmWriteSpec(): Promise<never> {
+    return notSupported("unsetLsmWriteSpec", LSM);
+  }
+  getLsmWriteSpec(): Promise<never> {
+    return notSupported("getLsmWriteSpec", LSM);
+  }
+  closeLsmWriters(): Promise<never> {
+    return notSupported("closeLsmWriters", LSM);
+  }
+  flushLsm(): Promise<never> {
+    return notSupported("flushLsm", LSM);
+  }
+  compactLsm(): Promise<never> {
+    return notSupported("compactLsm", LSM);
+  }
+  checkpointLsm(): Promise<never> {
+    return notSupported("checkpointLsm", LSM);
+  }
+  getLsmStats(..._args: unknown[]): Promise<never> {
+    return notSupported("getLsmStats", LSM);
+  }
+  optimize(..._args: unknown[]): Promise<never> {
+    return notSupported("optimize", "compaction and cleanup are not built yet.");
+  }
+  initialStorageOptions(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+  latestStorageOptions(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+  currentBranch(): string | null {
+    return null;
+  }
+}

@@ -1,0 +1,140 @@
+/** Exact nearest-neighbour search, with LanceDB's knobs; those that tune an index are accepted and change nothing. */
+import type { RecordBatch, Schema } from "apache-arrow";
+import type { Expression } from "../compute/expression/ast.js";
+import { bindFilter } from "../compute/expression/bind.js";
+import {
+  type DistanceType,
+  type NearestPlan,
+  nearest,
+  nearestQueryableSchema,
+  nearestSchema,
+} from "../compute/nearest.js";
+import { queryableSchema, type ScanSource } from "../compute/scan.js";
+import type { Execution, QuerySource } from "./query-base.js";
+import { StandardQuery } from "./standard-query.js";
+import { notSupported } from "./unbuilt.js";
+import { type IntoVector, resolveVector } from "./vector.js";
+
+/** What a plain query hands over when it becomes a search. */
+export interface SearchStart {
+  readonly filters: readonly Expression[];
+  readonly limit: number | undefined;
+  readonly offset: number | undefined;
+}
+
+export class VectorQuery extends StandardQuery {
+  readonly #vectors: IntoVector[];
+  #column: string | undefined;
+  #distanceType: DistanceType | undefined;
+  #lowerBound: number | undefined;
+  #upperBound: number | undefined;
+  #postfilter = false;
+
+  constructor(source: () => Promise<QuerySource>, vectors: readonly IntoVector[], start: SearchStart) {
+    super(source);
+    this.#vectors = [...vectors];
+    this.filters.push(...start.filters);
+    this.limitRows = start.limit;
+    this.offsetRows = start.offset;
+  }
+
+  /** The vector column; needed when several have the dimension of the query. */
+  column(name: string): this {
+    this.#column = name;
+    return this;
+  }
+
+  /** "l2" (squared), "cosine" or "dot". */
+  distanceType(type: DistanceType): this {
+    this.#distanceType = type;
+    return this;
+  }
+
+  /** Only rows with lowerBound <= _distance < upperBound. */
+  distanceRange(lowerBound?: number, upperBound?: number): this {
+    this.#lowerBound = lowerBound;
+    this.#upperBound = upperBound;
+    return this;
+  }
+
+  /** Filters the nearest rows, instead of searching among the rows that pass the filter. */
+  postfilter(): this {
+    this.#postfilter = true;
+    return this;
+  }
+
+  /** Searches for one more vector; the result gets a column `query_index`. */
+  addQueryVector(vector: IntoVector): this {
+    this.#vectors.push(vector);
+    return this;
+  }
+
+  /** Accepted; every search is exact. */
+  bypassVectorIndex(): this {
+    return this;
+  }
+  /** Accepted; every search is exact. */
+  nprobes(_nprobes: number): this {
+    return this;
+  }
+  /** Accepted; every search is exact. */
+  minimumNprobes(_nprobes: number): this {
+    return this;
+  }
+  /** Accepted; every search is exact. */
+  maximumNprobes(_nprobes: number): this {
+    return this;
+  }
+  /** Accepted; every search is exact. */
+  ef(_ef: number): this {
+    return this;
+  }
+  /** Accepted; every search is exact. */
+  refineFactor(_factor: number): this {
+    return this;
+  }
+
+  /** @throws NOT_SUPPORTED */
+  rerank(..._args: unknown[]): Promise<never> {
+    return notSupported("rerank", "full-text search and rerankers are not built yet.");
+  }
+
+  protected override async *run(source: ScanSource, execution: Execution): AsyncGenerator<RecordBatch> {
+    yield* nearest(source, { ...(await this.#plan(source)), ...execution });
+  }
+
+  protected override async schemaOf(source: ScanSource): Promise<Schema> {
+    return nearestSchema(source, await this.#plan(source));
+  }
+
+  protected override async explain(source: ScanSource): Promise<string> {
+    const plan = await this.#plan(source);
+    const lines = [
+      `Nearest: ${plan.vectors.length} query vector(s) of ${plan.vectors[0]?.length ?? 0} numbers, ${plan.distanceType ?? "l2"}, exact, k=${plan.limit ?? 10}`,
+      `  ${this.#postfilter ? "postfilter" : "prefilter"}: ${this.filterText() ?? "none"}`,
+      `  version ${source.version ?? "?"}, ${source.fragments.length} fragments, ${source.fragments.rowCount()} rows`,
+    ];
+    return lines.join("\n");
+  }
+
+  async #plan(source: ScanSource): Promise<NearestPlan> {
+    const vectors = await Promise.all(this.#vectors.map(resolveVector));
+    const schema = this.#postfilter ? nearestQueryableSchema(source.schema) : queryableSchema(source.schema);
+    const columns = this.outputColumns(source, nearestQueryableSchema(source.schema));
+    const filter = this.combinedFilter();
+    return {
+      vectors,
+      ...(columns === undefined ? {} : { columns }),
+      ...(filter === undefined ? {} : { filter: bindFilter(filter, schema) }),
+      ...(this.#column === undefined ? {} : { column: this.#column }),
+      ...(this.#distanceType === undefined ? {} : { distanceType: this.#distanceType }),
+      ...(this.#lowerBound === undefined ? {} : { lowerBound: this.#lowerBound }),
+      ...(this.#upperBound === undefined ? {} : { upperBound: this.#upperBound }),
+      ...(this.limitRows === undefined ? {} : { limit: this.limitRows }),
+      ...(this.offsetRows === undefined ? {} : { offset: this.offsetRows }),
+      orderBy: this.order,
+      postfilter: this.#postfilter,
+      withRowId: this.wantsRowId,
+    };
+  }
+}

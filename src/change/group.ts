@@ -1,0 +1,246 @@
+/**
+ * Executes one group of writes: plan on the head, commit, and again when a conflict asks for it.
+ *
+ * A group of appends becomes one Append, one of deletes one Delete, a mixture one Update. A write that cannot be
+ * planned gets its own error and leaves; the others commit.
+ */
+import type { RecordBatch } from "apache-arrow";
+import { commitProposal, type Durability } from "../commit/commit.js";
+import { DURABILITY_PROPERTY } from "../commit/durability.js";
+import type { Intent, Proposal } from "../commit/proposal.js";
+import type { GroupOutcome } from "../commit/queue.js";
+import type { SharedTable } from "../commit/shared-table.js";
+import type { Snapshot } from "../commit/snapshot.js";
+import { bindExpression, bindFilter } from "../compute/expression/bind.js";
+import type { ScanSource } from "../compute/scan.js";
+import type { FragmentCodec } from "../data/codec.js";
+import { buildBatches } from "../data/columns/build.js";
+import { checkWritable } from "../format/flags.js";
+import { isTableError, TableError } from "../support/errors.js";
+import { mergeInto } from "./merge-insert.js";
+import { RowChanges } from "./row-changes.js";
+import { encodeOptionsOf, type StagedRows, stageRows } from "./stage.js";
+import {
+  type AppendWrite,
+  type DeleteWrite,
+  NO_ROWS,
+  type TableWrite,
+  type UpdateWrite,
+  type WriteCounts,
+  type WriteResult,
+} from "./write.js";
+
+export interface WriterContext {
+  readonly table: SharedTable;
+  /** A version as the scans of a write read it. */
+  readonly sourceOf: (snapshot: Snapshot) => ScanSource;
+  /** The codec of a table's data files, by what its manifest says. */
+  readonly codecOf: (snapshot: Snapshot) => FragmentCodec;
+  readonly durability: Durability;
+  readonly timeoutMs: number;
+  /** How often a group is planned again after a conflict, at most. */
+  readonly plansMax: number;
+}
+
+/** A write of the group that could be planned, and what it will have done. */
+interface Planned {
+  readonly index: number;
+  readonly counts: WriteCounts;
+}
+
+interface GroupPlan {
+  readonly proposal: Proposal | undefined;
+  readonly planned: readonly Planned[];
+  readonly errors: ReadonlyMap<number, unknown>;
+}
+
+/** Runs a group of writes and answers each. */
+export async function executeGroup(
+  writes: readonly TableWrite[],
+  context: WriterContext,
+): Promise<GroupOutcome<WriteResult>> {
+  let attempts = 0;
+  for (let plans = 1; plans <= context.plansMax; plans++) {
+    const base = await context.table.refresh();
+    checkWritable(base.manifest.writerFlags, context.table.store.display);
+    const plan = await planGroup(writes, base, context);
+    if (plan.proposal === undefined) return answers(writes, plan, undefined);
+    const result = await commitProposal(context.table, base, plan.proposal, context);
+    if (result.kind === "committed") {
+      attempts += result.attempts;
+      return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
+    }
+    attempts += 1;
+    await context.table.runtime.sleep(context.table.runtime.random() * context.table.commitMs * Math.min(plans, 8));
+  }
+  throw new TableError(
+    "CONFLICT",
+    `Commit conflict on table '${context.table.name}': the operation was run ${context.plansMax} times, and each time another writer changed the same rows first. Nothing was written; try again.`,
+    { details: { attempts, plansMax: context.plansMax } },
+  );
+}
+
+interface Committed {
+  readonly version: number;
+  readonly attempts: number;
+  readonly rebases: number;
+}
+
+function answers(
+  writes: readonly TableWrite[],
+  plan: GroupPlan,
+  committed: Committed | undefined,
+): GroupOutcome<WriteResult> {
+  const counts = new Map(plan.planned.map((one) => [one.index, one.counts]));
+  return writes.map((_, index) => {
+    const mine = counts.get(index);
+    if (mine === undefined || committed === undefined) return { error: plan.errors.get(index) };
+    return { value: { ...mine, ...committed } };
+  });
+}
+
+async function planGroup(writes: readonly TableWrite[], base: Snapshot, context: WriterContext): Promise<GroupPlan> {
+  const [first] = writes;
+  if (first?.kind === "alone") {
+    const { intent, counts, stagedPaths, staged } = await first.plan(base);
+    const proposal = propose(intent, base, { paths: stagedPaths, written: staged }, context);
+    return { proposal, planned: [{ index: 0, counts }], errors: new Map() };
+  }
+  return writes.every((write) => write.kind === "append")
+    ? planAppends(writes, base, context)
+    : planRowChanges(writes, base, context);
+}
+
+/** The rows of all appends, as one set of fragments. */
+async function planAppends(writes: readonly AppendWrite[], base: Snapshot, context: WriterContext): Promise<GroupPlan> {
+  const errors = new Map<number, unknown>();
+  const planned: Planned[] = [];
+  const batches = buildTogether(writes, base) ?? buildEach(writes, base, errors);
+  for (const [index, write] of writes.entries()) {
+    if (!errors.has(index)) planned.push({ index, counts: { ...NO_ROWS, rowsAdded: write.rows } });
+  }
+  if (planned.length === 0) return { proposal: undefined, planned, errors };
+  const staged = await stage(batches, base, context);
+  const intent: Intent = { kind: "append", fragments: staged.fragments };
+  return { proposal: propose(intent, base, staged, context), planned, errors };
+}
+
+/** One conversion for the plain rows of the whole group; undefined when one of them does not fit. */
+function buildTogether(writes: readonly AppendWrite[], base: Snapshot): readonly RecordBatch[] | undefined {
+  const rows: object[] = [];
+  for (const write of writes) {
+    if (write.plainRows === undefined) return undefined;
+    for (const row of write.plainRows) rows.push(row);
+  }
+  try {
+    return buildBatches(rows as Record<string, unknown>[], base.schema.arrow);
+  } catch (error) {
+    if (isTableError(error, "SCHEMA_MISMATCH")) return undefined;
+    throw error;
+  }
+}
+
+function buildEach(writes: readonly AppendWrite[], base: Snapshot, errors: Map<number, unknown>): RecordBatch[] {
+  return writes.flatMap((write, index) => {
+    try {
+      return write.toBatches(base.schema.arrow);
+    } catch (error) {
+      errors.set(index, error);
+      return [];
+    }
+  });
+}
+
+/** Deletes, updates, merges and appends in order of admission, each on the effect of those before it. */
+async function planRowChanges(
+  writes: readonly TableWrite[],
+  base: Snapshot,
+  context: WriterContext,
+): Promise<GroupPlan> {
+  const changes = new RowChanges(context.sourceOf(base), base.schema);
+  const planned: Planned[] = [];
+  const errors = new Map<number, unknown>();
+  for (const [index, write] of writes.entries()) {
+    try {
+      planned.push({ index, counts: await applyWrite(write, changes, base) });
+    } catch (error) {
+      errors.set(index, error);
+    }
+  }
+  if (planned.length === 0) return { proposal: undefined, planned, errors };
+  const { rows, added } = changes.finish();
+  const onlyDeletes = planned.every(({ index }) => writes[index]?.kind === "delete");
+  if (onlyDeletes) {
+    const predicate = planned.map(({ index }) => (writes[index] as DeleteWrite).text).join(" OR ");
+    const intent: Intent = { kind: "delete", rows, predicate };
+    return { proposal: propose(intent, base, NOTHING_STAGED, context), planned, errors };
+  }
+  const staged = await stage(added, base, context);
+  const insertsByKey = planned.some(({ index }) => writes[index]?.kind === "merge");
+  const intent: Intent = { kind: "update", rows, newFragments: staged.fragments, insertsByKey, fieldsModified: [] };
+  return { proposal: propose(intent, base, staged, context), planned, errors };
+}
+
+async function applyWrite(write: TableWrite, changes: RowChanges, base: Snapshot): Promise<WriteCounts> {
+  switch (write.kind) {
+    case "append":
+      changes.insert(write.toBatches(base.schema.arrow));
+      return { ...NO_ROWS, rowsAdded: write.rows };
+    case "delete":
+      return { ...NO_ROWS, rowsDeleted: await changes.deleteWhere(bindFilter(write.predicate, base.schema.arrow)) };
+    case "update":
+      return { ...NO_ROWS, rowsUpdated: await applyUpdate(write, changes, base) };
+    case "merge":
+      return mergeInto(write, changes, base.schema);
+    case "alone":
+      throw new TableError("INTERNAL", "A write that commits alone was put into a group. Please report it.");
+  }
+}
+
+async function applyUpdate(write: UpdateWrite, changes: RowChanges, base: Snapshot): Promise<number> {
+  const { arrow } = base.schema;
+  const assignments = new Map(
+    [...write.assignments].map(([column, expression]) => {
+      if (!arrow.fields.some((field) => field.name === column)) throw unknownColumn(column, base);
+      return [column, bindExpression(expression, arrow)];
+    }),
+  );
+  return changes.updateWhere(write.where === undefined ? undefined : bindFilter(write.where, arrow), assignments);
+}
+
+function unknownColumn(column: string, base: Snapshot): TableError {
+  const names = base.schema.arrow.fields.map((field) => field.name);
+  return new TableError(
+    "INVALID_ARGUMENT",
+    `No field named '${column}'. An update sets top-level columns by their exact name; there are: ${names.join(", ")}.`,
+    { details: { column } },
+  );
+}
+
+const NOTHING_STAGED = { paths: [], written: Promise.resolve() };
+
+async function stage(batches: readonly RecordBatch[], base: Snapshot, context: WriterContext): Promise<StagedRows> {
+  return stageRows(batches, {
+    store: context.table.store,
+    runtime: context.table.runtime,
+    codec: context.codecOf(base),
+    schema: base.schema,
+    durable: context.durability === "full",
+    encode: encodeOptionsOf(base.manifest),
+  });
+}
+
+function propose(
+  intent: Intent,
+  base: Snapshot,
+  staged: { readonly paths: readonly string[]; readonly written: Promise<void> },
+  context: WriterContext,
+): Proposal {
+  return {
+    intent,
+    readVersion: base.version,
+    staged: staged.written,
+    stagedPaths: staged.paths,
+    properties: new Map([[DURABILITY_PROPERTY, context.durability]]),
+  };
+}

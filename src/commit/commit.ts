@@ -1,0 +1,345 @@
+/**
+ * The commit loop: judge what came between, express the proposal on the head, stage the manifest, publish, look again.
+ *
+ * Data is written once; a lost race costs a read of the winner's manifest and one new manifest. A failed publication
+ * may have succeeded: the loop looks for its own transaction id before it calls an ambiguous outcome anything.
+ */
+import { DeletionVector } from "../format/deletion-vector.js";
+import { manifestPath } from "../format/layout.js";
+import { encodeManifest, type Manifest } from "../format/manifest.js";
+import { encodeTransaction, type Transaction } from "../format/transaction.js";
+import { isTableError, TableError } from "../support/errors.js";
+import { graver, judge, type Verdict } from "./conflicts.js";
+import { inheritedPaths, isDurable } from "./durability.js";
+import { type Expressed, express } from "./express.js";
+import { listVersionNames, readHint } from "./head.js";
+import { claimedFragments } from "./judgements.js";
+import { publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
+import { nextManifest } from "./next-manifest.js";
+import type { Proposal } from "./proposal.js";
+import type { SharedTable } from "./shared-table.js";
+import { Snapshot } from "./snapshot.js";
+
+/** How safe an acknowledged commit is: synced; not synced at all; synced after the acknowledgement. */
+export type Durability = "full" | "relaxed" | "async";
+
+export interface CommitOptions {
+  readonly durability: Durability;
+  /** A commit that may be rebased keeps trying for this long, milliseconds, then BUSY. */
+  readonly timeoutMs: number;
+}
+
+/** `again`: the operation has to be computed again, on a newer version; nothing of it is left on disk. */
+export type CommitResult =
+  | { readonly kind: "committed"; readonly snapshot: Snapshot; readonly attempts: number; readonly rebases: number }
+  | { readonly kind: "again"; readonly winners: readonly Winner[] };
+
+/** An operation that was committed between my read version and my attempt. */
+export interface Winner {
+  readonly version: number;
+  readonly operation: string;
+  readonly verdict: Verdict;
+}
+
+interface Attempt {
+  readonly transaction: Transaction;
+  readonly manifest: Manifest;
+  readonly expressed: Expressed;
+  readonly staged: StagedVersion;
+}
+
+/** Longest wait before another attempt, as a multiple of the measured commit time. */
+const BACKOFF_FACTOR_MAX = 8;
+/** Losses in a row before the loop waits at all: a loser has less to write than a new writer, so it catches up. */
+const EAGER_LOSSES = 3;
+
+/**
+ * Commits `proposal`, computed on `base`, on top of whatever is the head by then.
+ * @throws CONFLICT when only the caller can decide; BUSY after `timeoutMs`; UNKNOWN_OUTCOME when the answer cannot be
+ * known; after every other error nothing of the proposal is visible or left on disk
+ */
+export async function commitProposal(
+  table: SharedTable,
+  base: Snapshot,
+  proposal: Proposal,
+  options: CommitOptions,
+): Promise<CommitResult> {
+  const run = new CommitRun(table, base, proposal, options);
+  try {
+    const result = await run.loop();
+    if (result.kind === "again") await run.discard();
+    return result;
+  } catch (error) {
+    if (!isTableError(error, "UNKNOWN_OUTCOME")) await run.discard();
+    throw error;
+  }
+}
+
+class CommitRun {
+  readonly #table: SharedTable;
+  readonly #base: Snapshot;
+  readonly #proposal: Proposal;
+  readonly #options: CommitOptions;
+  readonly #uuid: string;
+  readonly #durable: boolean;
+  readonly #winners: Winner[] = [];
+  readonly #deletionPaths: string[] = [];
+  #judged: Snapshot;
+  #attempts = 0;
+  #rebases = 0;
+
+  constructor(table: SharedTable, base: Snapshot, proposal: Proposal, options: CommitOptions) {
+    this.#table = table;
+    this.#base = base;
+    this.#judged = base;
+    this.#proposal = proposal;
+    this.#options = options;
+    this.#uuid = table.runtime.uuid();
+    this.#durable = options.durability === "full";
+  }
+
+  async loop(): Promise<CommitResult> {
+    const { runtime } = this.#table;
+    const startedMs = runtime.monotonicMs();
+    let head = this.#firstHead();
+    for (;;) {
+      this.#attempts++;
+      const verdict = await this.#judgeUpTo(head);
+      if (verdict === "retry") return { kind: "again", winners: this.#winners };
+      if (verdict === "fail") throw this.#conflict();
+      if (verdict === "rebase") this.#rebases++;
+      const attemptMs = runtime.monotonicMs();
+      const committed = await this.#table.publishing.runExclusive(() => this.#attempt(head));
+      if (committed !== undefined) {
+        this.#table.recordCommitMs(runtime.monotonicMs() - attemptMs);
+        return { kind: "committed", snapshot: committed, attempts: this.#attempts, rebases: this.#rebases };
+      }
+      if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) throw this.#busy();
+      await this.#backOff();
+      head = await this.#table.refresh();
+    }
+  }
+
+  /** Removes what was staged. Only after a definite failure. */
+  async discard(): Promise<void> {
+    await this.#proposal.staged.catch(() => {});
+    const paths = [...this.#proposal.stagedPaths, ...this.#deletionPaths];
+    await Promise.all(paths.map((path) => this.#table.store.delete(path).catch(() => {})));
+  }
+
+  /** The first attempt trusts the head in memory: if it is old, the name is taken and nothing is lost but a link. */
+  #firstHead(): Snapshot {
+    const known = this.#table.head;
+    return known !== undefined && known.version >= this.#base.version ? known : this.#base;
+  }
+
+  /** The gravest verdict on everything committed after what was judged last, up to `head`. */
+  async #judgeUpTo(head: Snapshot): Promise<Verdict> {
+    let verdict: Verdict = "compatible";
+    if (head === this.#judged) return verdict;
+    if (head.version <= this.#judged.version) return this.#replaced(head);
+    const vectors = await this.#vectorsAt(head);
+    for (let version = this.#judged.version + 1; version <= head.version; version++) {
+      const theirs = await this.#transactionOf(version, head);
+      if (theirs === undefined) return this.#lost(version, "no transaction record");
+      const one = judge({
+        mine: this.#proposal.intent,
+        theirs: theirs.operation,
+        base: this.#base.manifest,
+        head: head.manifest,
+        deletedAtHead: (id) => vectors.get(id),
+      });
+      this.#winners.push({ version, operation: theirs.operation.kind, verdict: one });
+      verdict = graver(verdict, one);
+    }
+    this.#judged = head;
+    return verdict;
+  }
+
+  /** The table was dropped and made again, or a version is missing: what came between cannot be judged. */
+  #replaced(head: Snapshot): Verdict {
+    return this.#lost(head.version, "table was replaced");
+  }
+
+  #lost(version: number, operation: string): Verdict {
+    this.#winners.push({ version, operation, verdict: "retry" });
+    return "retry";
+  }
+
+  async #transactionOf(version: number, head: Snapshot): Promise<Transaction | undefined> {
+    if (version === head.version) return this.#table.transaction(head);
+    const manifest = await readManifest(this.#table.store, version, head.head.scheme);
+    return manifest === undefined ? undefined : readTransaction(this.#table.store, manifest);
+  }
+
+  /** Deletion vectors at head of the fragments that the proposal claims; absent when the fragment is gone. */
+  async #vectorsAt(head: Snapshot): Promise<ReadonlyMap<number, DeletionVector>> {
+    const vectors = new Map<number, DeletionVector>();
+    for (const id of claimedFragments(this.#proposal.intent)) {
+      const fragment = head.manifest.fragments.byId(id);
+      if (fragment === undefined) continue;
+      vectors.set(id, (await this.#table.deletions(fragment)) ?? DeletionVector.empty);
+    }
+    return vectors;
+  }
+
+  /** One attempt on one head; undefined when the race was lost for certain. */
+  async #attempt(head: Snapshot): Promise<Snapshot | undefined> {
+    const attempt = await this.#stage(head);
+    let outcome: "created" | "exists" | "fenced";
+    try {
+      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary);
+    } catch (error) {
+      await this.#settleUnknown(error, attempt, head);
+      outcome = "exists";
+    }
+    const mine = outcome === "created" || (outcome === "exists" && (await this.#isMine(attempt.staged.version, head)));
+    if (!mine) {
+      await this.#discardAttempt(attempt);
+      return undefined;
+    }
+    return this.#confirm(attempt, head);
+  }
+
+  /** Everything that can be on disk before the name is: manifest, deletion files, data files, inherited files. */
+  async #stage(head: Snapshot): Promise<Attempt> {
+    const { store, runtime } = this.#table;
+    const { intent } = this.#proposal;
+    const expressed = await express(this.#proposal, {
+      store,
+      runtime,
+      durable: this.#durable,
+      head: head.manifest,
+      deletions: (fragment) => this.#table.deletions(fragment),
+    });
+    this.#deletionPaths.push(...expressed.paths);
+    const transaction: Transaction = {
+      readVersion: this.#base.version,
+      uuid: this.#uuid,
+      tag: "",
+      properties: this.#proposal.properties,
+      operation: expressed.operation,
+    };
+    const restored = intent.kind === "restore" ? (await this.#table.open(intent.version)).manifest : undefined;
+    const manifest = nextManifest(head.manifest, expressed.operation, {
+      nowMs: runtime.now(),
+      transaction: encodeTransaction(transaction),
+      ...(restored === undefined ? {} : { restored }),
+      ...(intent.kind === "overwrite" ? { dataFormat: intent.dataFormat } : {}),
+    });
+    const target = { version: manifest.version, scheme: head.head.scheme };
+    const staging = stageVersion(store, target, encodeManifest(manifest), this.#durable);
+    try {
+      await settleAll([staging, this.#proposal.staged, expressed.written, this.#syncInherited(head)]);
+    } catch (error) {
+      await staging.then((staged) => staged.object.discard()).catch(() => {});
+      throw error;
+    }
+    return { transaction, manifest, expressed, staged: await staging };
+  }
+
+  /** A durable commit makes durable what it stands on (native LanceDB never syncs). */
+  async #syncInherited(head: Snapshot): Promise<void> {
+    if (!this.#durable || isDurable(await this.#table.transaction(head))) return;
+    await this.#table.store.sync(inheritedPaths(head));
+  }
+
+  async #isMine(version: number, head: Snapshot): Promise<boolean> {
+    const manifest = await readManifest(this.#table.store, version, head.head.scheme);
+    if (manifest === undefined) return false;
+    return (await readTransaction(this.#table.store, manifest))?.uuid === this.#uuid;
+  }
+
+  /** The look after the link: a gap between the own version and the head means that the commit is not part of it. */
+  async #confirm(attempt: Attempt, head: Snapshot): Promise<Snapshot | undefined> {
+    const { store } = this.#table;
+    const { version } = attempt.manifest;
+    const { scheme } = head.head;
+    const info = await store.head(manifestPath(version, scheme));
+    const hinted = await readHint(store, this.#table.hint);
+    if (
+      info === undefined ||
+      (hinted > version && (await store.head(manifestPath(version + 1, scheme))) === undefined)
+    ) {
+      const names = (await listVersionNames(store)).map((name) => name.version);
+      const newest = names[0] ?? 0;
+      const gapless = Array.from({ length: Math.max(0, newest - version) + 1 }, (_, i) => version + i);
+      if (info === undefined || !gapless.every((n) => names.includes(n))) {
+        if (info === undefined) throw this.#unknown(version, undefined);
+        await store.delete(manifestPath(version, scheme));
+        await this.#discardAttempt(attempt);
+        return undefined;
+      }
+    }
+    const snapshot = new Snapshot(
+      { version, scheme, identity: info.identity },
+      attempt.manifest,
+      this.#schemaOf(attempt, head),
+    );
+    this.#table.committed(snapshot, attempt.expressed.vectors, attempt.transaction);
+    return snapshot;
+  }
+
+  #schemaOf(attempt: Attempt, head: Snapshot): Snapshot["schema"] | undefined {
+    return attempt.manifest.fields === head.manifest.fields ? head.schema : undefined;
+  }
+
+  async #discardAttempt(attempt: Attempt): Promise<void> {
+    await Promise.all([
+      attempt.staged.object.discard().catch(() => {}),
+      ...attempt.expressed.paths.map((path) => this.#table.store.delete(path).catch(() => {})),
+    ]);
+  }
+
+  /** After an ambiguous publication: returns when it is certain that the name is somebody else's; throws otherwise. */
+  async #settleUnknown(error: unknown, attempt: Attempt, head: Snapshot): Promise<void> {
+    if (!isTableError(error, "UNKNOWN_OUTCOME")) {
+      await this.#discardAttempt(attempt);
+      throw error;
+    }
+    const { version } = attempt.staged;
+    const manifest = await readManifest(this.#table.store, version, head.head.scheme).catch(() => undefined);
+    if (manifest === undefined) throw this.#unknown(version, error);
+    const theirs = await readTransaction(this.#table.store, manifest).catch(() => undefined);
+    if (theirs === undefined || theirs.uuid === this.#uuid) throw this.#unknown(version, error);
+  }
+
+  async #backOff(): Promise<void> {
+    const { runtime } = this.#table;
+    const losses = this.#attempts - EAGER_LOSSES;
+    if (losses <= 0) return;
+    const factor = Math.min(BACKOFF_FACTOR_MAX, 2 ** losses);
+    await runtime.sleep(runtime.random() * factor * this.#table.commitMs);
+  }
+
+  #conflict(): TableError {
+    const failed = this.#winners.filter((winner) => winner.verdict === "fail");
+    const what = failed.map((winner) => `${winner.operation} (version ${winner.version})`).join(", ");
+    return new TableError(
+      "CONFLICT",
+      `Commit conflict on table '${this.#table.name}': this ${this.#proposal.intent.kind} was computed on version ${this.#base.version}, and meanwhile another writer committed ${what}. Look at the table again and decide whether to repeat it.`,
+      { details: { readVersion: this.#base.version, winners: [...this.#winners], attempts: this.#attempts } },
+    );
+  }
+
+  #busy(): TableError {
+    return new TableError(
+      "BUSY",
+      `Table '${this.#table.name}' is busy: other writers won ${this.#attempts} times in ${this.#options.timeoutMs} ms. Nothing was written; try again, or write more rows at once.`,
+      { details: { attempts: this.#attempts, timeoutMs: this.#options.timeoutMs } },
+    );
+  }
+
+  #unknown(version: number, cause: unknown): TableError {
+    return new TableError(
+      "UNKNOWN_OUTCOME",
+      `It is not known whether version ${version} of table '${this.#table.name}' was committed. Look for transaction ${this.#uuid} before repeating the write.`,
+      { details: { version, transaction: this.#uuid }, ...(cause === undefined ? {} : { cause }) },
+    );
+  }
+}
+
+/** Waits until every promise has settled, so that nothing is still being written when a failure is handled. */
+async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const one of await Promise.allSettled(promises)) if (one.status === "rejected") throw one.reason;
+}

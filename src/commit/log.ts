@@ -1,0 +1,147 @@
+/**
+ * The version log: the only file that creates a version, and the one that reads them.
+ *
+ * A version is the name of its manifest. Creating the name by compare-and-swap is the commit. Names up to the retired
+ * boundary were used and removed by a vacuum; they are never created again.
+ */
+
+import { decodeDeletionVector } from "../format/deletion-file.js";
+import type { DeletionVector } from "../format/deletion-vector.js";
+import type { Fragment } from "../format/fragment.js";
+import { deletionPath, manifestPath, TRANSACTIONS } from "../format/layout.js";
+import { decodeManifest, type Manifest } from "../format/manifest.js";
+import { decodeTransaction, type Transaction } from "../format/transaction.js";
+import type { Chunks, ObjectStore, StagedObject } from "../store/contract.js";
+import { isTableError, TableError } from "../support/errors.js";
+
+export type NamingScheme = "v1" | "v2";
+
+/** Where a vacuum writes, durably, up to which version names are retired. */
+export const RETIRED_PATH = "_coord/retired.json";
+
+/** A version's manifest that has everything but its name. */
+export interface StagedVersion {
+  readonly version: number;
+  readonly object: StagedObject;
+}
+
+/** What was last read of the retired boundary, so that the file is read again only after it changed. */
+export interface BoundaryMemo {
+  identity: string | undefined;
+  upTo: number;
+}
+
+/** Writes the manifest of `version` under a temporary name. */
+export async function stageVersion(
+  store: ObjectStore,
+  target: { readonly version: number; readonly scheme: NamingScheme },
+  chunks: Chunks,
+  durable: boolean,
+): Promise<StagedVersion> {
+  const object = await store.stage(manifestPath(target.version, target.scheme), chunks, { durable });
+  return { version: target.version, object };
+}
+
+/**
+ * Creates the version, if its name is free and above the retired boundary. This is the commit.
+ * @returns created; exists: the name is taken; fenced: a vacuum passed this version number
+ * @throws UNKNOWN_OUTCOME
+ */
+export async function publishVersion(
+  store: ObjectStore,
+  staged: StagedVersion,
+  memo: BoundaryMemo,
+): Promise<"created" | "exists" | "fenced"> {
+  if (staged.version <= (await retiredUpTo(store, memo))) {
+    await staged.object.discard();
+    return "fenced";
+  }
+  return staged.object.publish();
+}
+
+/** The highest version number whose name may have been removed; 0 when no vacuum ever ran. */
+export async function retiredUpTo(store: ObjectStore, memo: BoundaryMemo): Promise<number> {
+  const info = await store.head(RETIRED_PATH);
+  if (info === undefined) return 0;
+  if (info.identity === memo.identity) return memo.upTo;
+  const text = new TextDecoder().decode(await store.get(RETIRED_PATH));
+  const upTo = parseBoundary(text, store);
+  memo.identity = info.identity;
+  memo.upTo = upTo;
+  return upTo;
+}
+
+function parseBoundary(text: string, store: ObjectStore): number {
+  let upTo: unknown;
+  try {
+    upTo = (JSON.parse(text) as { upTo?: unknown }).upTo;
+  } catch {
+    upTo = undefined;
+  }
+  if (typeof upTo === "number" && Number.isSafeInteger(upTo) && upTo >= 0) return upTo;
+  throw new TableError(
+    "CORRUPT",
+    `The retired boundary of ${store.display} is not readable (${RETIRED_PATH}). No version can be created safely; restore the file or run doctor.`,
+    { details: { path: RETIRED_PATH, offset: 0 } },
+  );
+}
+
+/**
+ * The manifest of one version; undefined when the version does not exist (any more).
+ * @throws CORRUPT naming file and offset
+ */
+export async function readManifest(
+  store: ObjectStore,
+  version: number,
+  scheme: NamingScheme,
+): Promise<Manifest | undefined> {
+  const path = manifestPath(version, scheme);
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.get(path);
+  } catch (error) {
+    if (isTableError(error, "NOT_FOUND")) return undefined;
+    throw error;
+  }
+  const manifest = decodeManifest(bytes, path);
+  if (manifest.version !== version) {
+    throw new TableError(
+      "CORRUPT",
+      `${store.display}/${path} says that it is version ${manifest.version}; its name says ${version}. Was the file copied or renamed?`,
+      { details: { path, offset: 0, version } },
+    );
+  }
+  return manifest;
+}
+
+/** The transaction that made a version: inline in its manifest, or in a file; undefined when there is none. */
+export async function readTransaction(store: ObjectStore, manifest: Manifest): Promise<Transaction | undefined> {
+  if (manifest.transaction !== undefined) {
+    return decodeTransaction(manifest.transaction, `version ${manifest.version} (inline transaction)`);
+  }
+  if (manifest.transactionFile === "") return undefined;
+  const path = `${TRANSACTIONS}/${manifest.transactionFile}`;
+  try {
+    return decodeTransaction(await store.get(path), path);
+  } catch (error) {
+    if (isTableError(error, "NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** The rows of a fragment that are gone. @throws SNAPSHOT_EXPIRED when a cleanup removed the file */
+export async function readDeletions(store: ObjectStore, fragment: Fragment): Promise<DeletionVector | undefined> {
+  const file = fragment.deletionFile;
+  if (file === undefined) return undefined;
+  const path = deletionPath(fragment.id, file);
+  try {
+    return await decodeDeletionVector(await store.get(path), file.kind, path, fragment.physicalRows);
+  } catch (error) {
+    if (!isTableError(error, "NOT_FOUND")) throw error;
+    throw new TableError(
+      "SNAPSHOT_EXPIRED",
+      `${store.display}/${path} is gone: a cleanup removed it. Read the table again at its newest version.`,
+      { details: { path }, cause: error },
+    );
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The manifest of the next version: a pure function of the head's manifest and an operation on it.
+ *
+ * Specification: Lance table format, manifest and transaction semantics; rules that native LanceDB relies on
+ * (fragment ids never reused, flags recomputed, index section kept) are those of the format's own writers.
+ */
+
+import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS, requiredFlags } from "../format/flags.js";
+import type { Fragment } from "../format/fragment.js";
+import { FragmentList } from "../format/fragment-list.js";
+import type { Manifest } from "../format/manifest.js";
+import type { Operation, UpdateMap } from "../format/operation.js";
+import { assert, TableError } from "../support/errors.js";
+import { assignRowIds } from "./row-ids.js";
+
+/** What a new manifest takes from its surroundings. */
+export interface NextContext {
+  readonly nowMs: number;
+  readonly transaction: Uint8Array;
+  /** Only for restore: the version that comes back. */
+  readonly restored?: Manifest;
+  /** Only for overwrite: the data format of the new content. */
+  readonly dataFormat?: { readonly format: string; readonly version: string };
+}
+
+const WRITER = { library: "joust", version: "0.1.0" } as const;
+
+/** The manifest that `operation` makes of `head`. New fragments get ids above every id ever used. */
+export function nextManifest(head: Manifest, operation: Operation, context: NextContext): Manifest {
+  const changed = applyOperation(head, operation, context);
+  const timestamp = {
+    seconds: BigInt(Math.floor(context.nowMs / 1000)),
+    nanos: Math.floor((context.nowMs % 1000) * 1e6),
+  };
+  const next: Manifest = {
+    ...changed,
+    version: head.version + 1,
+    timestamp,
+    writerVersion: WRITER,
+    transactionFile: "",
+    transaction: context.transaction,
+    tag: "",
+  };
+  return { ...next, ...requiredFlags(next) };
+}
+
+function applyOperation(head: Manifest, operation: Operation, context: NextContext): Manifest {
+  switch (operation.kind) {
+    case "append":
+      return addFragments(head, operation.fragments);
+    case "delete":
+      return replaceFragments(head, operation.updatedFragments, operation.deletedFragmentIds);
+    case "update": {
+      const trimmed = replaceFragments(head, operation.updatedFragments, operation.removedFragmentIds);
+      return addFragments(trimmed, operation.newFragments);
+    }
+    case "overwrite":
+      return overwrite(head, operation, context);
+    case "restore":
+      return restore(head, context);
+    case "merge":
+      return {
+        ...head,
+        fields: operation.fields,
+        schemaMetadata: operation.schemaMetadata,
+        fragments: FragmentList.from(operation.fragments),
+      };
+    case "project":
+      return project(head, operation);
+    case "update_config":
+      return updateConfig(head, operation);
+    case "rewrite":
+      return rewrite(head, operation);
+    case "reserve_fragments":
+      return { ...head, maxFragmentId: (head.maxFragmentId ?? -1) + operation.count };
+    default:
+      throw new TableError("INTERNAL", `This package does not make ${operation.kind} transactions. Please report it.`);
+  }
+}
+
+function addFragments(head: Manifest, fragments: readonly Fragment[]): Manifest {
+  if (fragments.length === 0) return head;
+  const first = (head.maxFragmentId ?? -1) + 1;
+  const numbered = fragments.map((fragment, i) => ({ ...fragment, id: first + i }));
+  const stable = (head.writerFlags & FLAG_STABLE_ROW_IDS) !== 0n;
+  const assigned = stable ? assignRowIds(numbered, head.nextRowId, head.version + 1) : undefined;
+  return {
+    ...head,
+    fragments: head.fragments.append(assigned?.fragments ?? numbered),
+    maxFragmentId: first + fragments.length - 1,
+    nextRowId: assigned?.nextRowId ?? head.nextRowId,
+  };
+}
+
+function replaceFragments(head: Manifest, updated: readonly Fragment[], removed: readonly number[]): Manifest {
+  const changes = new Map<number, Fragment | null>();
+  for (const fragment of updated) changes.set(fragment.id, fragment);
+  for (const id of removed) changes.set(id, null);
+  return changes.size === 0 ? head : { ...head, fragments: head.fragments.replace(changes) };
+}
+
+function overwrite(head: Manifest, operation: Operation & { kind: "overwrite" }, context: NextContext): Manifest {
+  assert(context.dataFormat !== undefined, "an overwrite says what data format it has");
+  const config = new Map(head.config);
+  config.delete(DATA_FORMAT_KEY);
+  for (const [key, value] of operation.configUpserts) config.set(key, value);
+  const emptied: Manifest = {
+    ...head,
+    fields: operation.fields,
+    schemaMetadata: operation.schemaMetadata,
+    fragments: FragmentList.from([]),
+    indexSection: undefined,
+    dataFormat: context.dataFormat,
+    config,
+  };
+  return addFragments(emptied, operation.fragments);
+}
+
+function restore(head: Manifest, context: NextContext): Manifest {
+  const old = context.restored;
+  assert(old !== undefined, "a restore has the manifest that comes back");
+  const maxFragmentId = Math.max(head.maxFragmentId ?? -1, old.maxFragmentId ?? -1);
+  return {
+    ...old,
+    ...(maxFragmentId < 0 ? {} : { maxFragmentId }),
+    nextRowId: head.nextRowId > old.nextRowId ? head.nextRowId : old.nextRowId,
+  };
+}
+
+/** Files that hold no column of the schema any more leave their fragments; a fragment keeps at least one file. */
+function project(head: Manifest, operation: Operation & { kind: "project" }): Manifest {
+  const live = new Set(operation.fields.map((field) => field.id));
+  const changes = new Map<number, Fragment | null>();
+  for (const fragment of head.fragments) {
+    const files = fragment.files.filter((file) => file.fields.some((id) => live.has(id)));
+    if (files.length > 0 && files.length < fragment.files.length) changes.set(fragment.id, { ...fragment, files });
+  }
+  return {
+    ...head,
+    fields: operation.fields,
+    fragments: changes.size === 0 ? head.fragments : head.fragments.replace(changes),
+  };
+}
+
+/** New fragments of a rewrite carry ids that were reserved by an earlier commit, or 0 to be numbered here. */
+function rewrite(head: Manifest, operation: Operation & { kind: "rewrite" }): Manifest {
+  const changes = new Map<number, Fragment | null>();
+  for (const group of operation.groups) for (const old of group.oldFragments) changes.set(old.id, null);
+  const first = (head.maxFragmentId ?? -1) + 1;
+  const added = operation.groups.flatMap((group) => group.newFragments).map((f, i) => ({ ...f, id: first + i }));
+  const kept = head.fragments.replace(changes);
+  return added.length === 0
+    ? { ...head, fragments: kept }
+    : { ...head, fragments: kept.append(added), maxFragmentId: first + added.length - 1 };
+}
+
+function updateConfig(head: Manifest, operation: Operation & { kind: "update_config" }): Manifest {
+  const encoder = new TextEncoder();
+  const fieldMetadata = operation.fieldMetadata;
+  return {
+    ...head,
+    config: applyUpdates(head.config, operation.config, (text) => text),
+    tableMetadata: applyUpdates(head.tableMetadata, operation.tableMetadata, (text) => text),
+    schemaMetadata: applyUpdates(head.schemaMetadata, operation.schemaMetadata, (text) => encoder.encode(text)),
+    fields:
+      fieldMetadata === undefined || fieldMetadata.size === 0
+        ? head.fields
+        : head.fields.map((field) => ({
+            ...field,
+            metadata: applyUpdates(field.metadata, fieldMetadata.get(field.id), (text) => encoder.encode(text)),
+          })),
+  };
+}
+
+/** A map after an update: replaced as a whole, or entry by entry; an entry without a value removes its key. */
+function applyUpdates<V>(
+  old: ReadonlyMap<string, V>,
+  update: UpdateMap | undefined,
+  encode: (text: string) => V,
+): ReadonlyMap<string, V> {
+  if (update === undefined) return old;
+  const next = new Map(update.replace ? [] : old);
+  for (const { key, value } of update.entries) {
+    if (value === undefined) next.delete(key);
+    else next.set(key, encode(value));
+  }
+  return next;
+}

@@ -1,0 +1,216 @@
+/**
+ * The state that all handles of one table in a process share: the head snapshot, what is known of hint and boundary,
+ * deletion vectors by path, what is durable, and the measured commit time.
+ */
+import { Mutex } from "async-mutex";
+import type { DeletionVector } from "../format/deletion-vector.js";
+import { checkReadable } from "../format/flags.js";
+import type { Fragment } from "../format/fragment.js";
+import { encodeHint } from "../format/hint.js";
+import { deletionPath, HINT_PATH, manifestPath } from "../format/layout.js";
+import type { Transaction } from "../format/transaction.js";
+import type { ObjectStore } from "../store/contract.js";
+import { TableError } from "../support/errors.js";
+import { LruCache } from "../support/lru-cache.js";
+import type { Runtime } from "../support/runtime.js";
+import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
+import { type BoundaryMemo, type NamingScheme, readDeletions, readManifest, readTransaction } from "./log.js";
+import { Snapshot } from "./snapshot.js";
+
+const VECTORS_MAX = 4096;
+const TRANSACTIONS_MAX = 256;
+const LOADS_MAX = 16;
+/** Weight of the newest commit in the moving average of commit times. */
+const COMMIT_TIME_WEIGHT = 0.2;
+
+export class SharedTable {
+  readonly name: string;
+  readonly store: ObjectStore;
+  readonly runtime: Runtime;
+  /** Held while a version is being published; one publication at a time in a process. */
+  readonly publishing = new Mutex();
+  readonly boundary: BoundaryMemo = { identity: undefined, upTo: 0 };
+  readonly hint: HintMemo = { identity: undefined, version: 0 };
+  readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
+  readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
+  #head: Snapshot | undefined;
+  #hintWrite: Promise<void> | undefined;
+  #hintWanted = 0;
+  #commitMs = 2;
+
+  constructor(name: string, store: ObjectStore, runtime: Runtime) {
+    this.name = name;
+    this.store = store;
+    this.runtime = runtime;
+  }
+
+  /** The newest snapshot that this process has seen; undefined before the first refresh. */
+  get head(): Snapshot | undefined {
+    return this.#head;
+  }
+
+  /** Moving average of the time that a successful commit took, milliseconds. */
+  get commitMs(): number {
+    return this.#commitMs;
+  }
+
+  recordCommitMs(ms: number): void {
+    this.#commitMs += (ms - this.#commitMs) * COMMIT_TIME_WEIGHT;
+  }
+
+  /** The head of the table as of now. @throws NOT_FOUND when there is no table, CORRUPT when its head is unreadable */
+  async refresh(): Promise<Snapshot> {
+    for (let attempt = 0; attempt < LOADS_MAX; attempt++) {
+      const known = this.#head;
+      const head =
+        known === undefined
+          ? await findHead(this.store, this.hint)
+          : await refreshHead(this.store, known.head, this.hint);
+      if (head === undefined) {
+        this.#head = undefined;
+        throw new TableError("NOT_FOUND", `Table '${this.name}' was not found in ${this.store.display}.`, {
+          details: { table: this.name },
+        });
+      }
+      if (known !== undefined && sameHead(known.head, head)) return this.#head ?? known;
+      const snapshot = await this.#read(head);
+      if (snapshot === undefined) continue;
+      return this.#swap(known, snapshot);
+    }
+    throw new TableError(
+      "UNAVAILABLE",
+      `The newest version of table '${this.name}' was removed ${LOADS_MAX} times while it was being read. Try again.`,
+    );
+  }
+
+  /** True when a head exists at all. */
+  async exists(): Promise<boolean> {
+    return this.#head !== undefined || (await findHead(this.store, this.hint)) !== undefined;
+  }
+
+  /** A version by number. @throws NOT_FOUND */
+  async open(version: number): Promise<Snapshot> {
+    const head = this.#head ?? (await this.refresh());
+    if (head.version === version) return head;
+    const manifest = await readManifest(this.store, version, head.head.scheme);
+    if (manifest === undefined) throw versionNotFound(this.name, version);
+    checkReadable(manifest.readerFlags, this.store.display);
+    const info = await this.store.head(manifestPath(version, head.head.scheme));
+    if (info === undefined) throw versionNotFound(this.name, version);
+    return new Snapshot({ version, scheme: head.head.scheme, identity: info.identity }, manifest);
+  }
+
+  /** All versions that exist, oldest first. */
+  async versions(): Promise<readonly { readonly version: number; readonly scheme: NamingScheme }[]> {
+    return [...(await listVersionNames(this.store))].reverse();
+  }
+
+  /** The transaction that made a version; undefined when the version has no record of it. */
+  async transaction(snapshot: Snapshot): Promise<Transaction | undefined> {
+    const key = `${snapshot.version}:${snapshot.head.identity}`;
+    const cached = this.#transactions.get(key);
+    if (cached !== undefined) return cached;
+    const transaction = await readTransaction(this.store, snapshot.manifest);
+    if (transaction !== undefined) this.#transactions.set(key, transaction);
+    return transaction;
+  }
+
+  /** The rows of a fragment that are gone; undefined when none is. @throws SNAPSHOT_EXPIRED, CORRUPT */
+  async deletions(fragment: Fragment): Promise<DeletionVector | undefined> {
+    const file = fragment.deletionFile;
+    if (file === undefined) return undefined;
+    const path = deletionPath(fragment.id, file);
+    const cached = this.#vectors.get(path);
+    if (cached !== undefined) return cached;
+    const vector = await readDeletions(this.store, fragment);
+    if (vector !== undefined) this.#vectors.set(path, vector);
+    return vector;
+  }
+
+  /** Makes a version that this process has just committed the head. */
+  committed(snapshot: Snapshot, vectors: ReadonlyMap<string, DeletionVector>, transaction: Transaction): void {
+    for (const [path, vector] of vectors) this.#vectors.set(path, vector);
+    this.#transactions.set(`${snapshot.version}:${snapshot.head.identity}`, transaction);
+    if (this.#head === undefined || this.#head.version < snapshot.version) this.#head = snapshot;
+    this.#writeHint(snapshot.version);
+  }
+
+  /** Forgets the head, so that the next reader finds it anew. */
+  forget(): void {
+    this.#head = undefined;
+  }
+
+  /** Resolves when no background work of this table is under way. */
+  async quiet(): Promise<void> {
+    while (this.#hintWrite !== undefined) await this.#hintWrite;
+  }
+
+  async #read(head: Head): Promise<Snapshot | undefined> {
+    const manifest = await readManifest(this.store, head.version, head.scheme);
+    if (manifest === undefined) return undefined;
+    checkReadable(manifest.readerFlags, this.store.display);
+    const before = this.#head;
+    const sameSchema = before !== undefined && equalFields(before, manifest.fields);
+    return new Snapshot(head, manifest, sameSchema ? before.schema : undefined);
+  }
+
+  /** Swaps the head unless somebody swapped in a newer one meanwhile. */
+  #swap(known: Snapshot | undefined, snapshot: Snapshot): Snapshot {
+    const current = this.#head;
+    if (current !== known && current !== undefined && current.version >= snapshot.version) return current;
+    this.#head = snapshot;
+    return snapshot;
+  }
+
+  /** The hint is advice for others: written behind the commit, newest only, and a failure is of no consequence. */
+  #writeHint(version: number): void {
+    this.#hintWanted = Math.max(this.#hintWanted, version);
+    if (this.#hintWrite !== undefined) return;
+    const write = async () => {
+      for (let written = 0; written < this.#hintWanted; ) {
+        written = this.#hintWanted;
+        await this.store.replace(HINT_PATH, [encodeHint(written)], { durable: false });
+      }
+    };
+    this.#hintWrite = write()
+      .catch(() => {})
+      .finally(() => {
+        this.#hintWrite = undefined;
+        this.#hintWanted = 0;
+      });
+  }
+}
+
+function sameHead(a: Head, b: Head): boolean {
+  return a.version === b.version && a.identity === b.identity;
+}
+
+/** True when the fields are those of `before`, node by node, so that its Arrow schema can be shared. */
+function equalFields(before: Snapshot, fields: Snapshot["manifest"]["fields"]): boolean {
+  const old = before.manifest.fields;
+  return (
+    old.length === fields.length &&
+    before.manifest.schemaMetadata.size === 0 &&
+    old.every((a, i) => {
+      const b = fields[i];
+      return (
+        b !== undefined &&
+        a.id === b.id &&
+        a.parentId === b.parentId &&
+        a.name === b.name &&
+        a.logicalType === b.logicalType &&
+        a.nullable === b.nullable &&
+        a.metadata.size === 0 &&
+        b.metadata.size === 0
+      );
+    })
+  );
+}
+
+function versionNotFound(table: string, version: number): TableError {
+  return new TableError(
+    "NOT_FOUND",
+    `Version ${version} of table '${table}' was not found: it was never made or a cleanup removed it. listVersions() shows what is there.`,
+    { details: { table, version } },
+  );
+}

@@ -1,0 +1,49 @@
+/**
+ * A version in memory: immutable, shared by everybody who reads it, counted so that the last reader lets it go.
+ *
+ * Swapping the head never changes a snapshot that somebody holds (read-copy-update).
+ */
+import type { Manifest } from "../format/manifest.js";
+import { schemaFromFields, type TableSchema } from "../format/schema.js";
+import { assert } from "../support/errors.js";
+import type { Head } from "./head.js";
+
+export class Snapshot {
+  readonly head: Head;
+  readonly manifest: Manifest;
+  #schema: TableSchema | undefined;
+  #readers = 0;
+
+  constructor(head: Head, manifest: Manifest, schema?: TableSchema) {
+    assert(head.version === manifest.version, "a snapshot's manifest has the version of its name");
+    this.head = head;
+    this.manifest = manifest;
+    this.#schema = schema;
+  }
+
+  get version(): number {
+    return this.manifest.version;
+  }
+
+  /** The schema with field ids; made once. @throws NOT_SUPPORTED for a type that this package does not know */
+  get schema(): TableSchema {
+    this.#schema ??= schemaFromFields(this.manifest.fields, this.manifest.schemaMetadata);
+    return this.#schema;
+  }
+
+  /** Readers that hold this snapshot at the moment. */
+  get readers(): number {
+    return this.#readers;
+  }
+
+  /** Holds the snapshot until the returned function is called; calling it twice is the same as once. */
+  retain(): () => void {
+    this.#readers++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#readers--;
+    };
+  }
+}

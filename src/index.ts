@@ -1,0 +1,41 @@
+/** The public surface of the package, and its only barrel. */
+export * from "./api/arrow.js";
+export {
+  Connection,
+  type CreateTableOptions,
+  connect,
+  type OpenTableOptions,
+  type TableNamesOptions,
+} from "./api/connection.js";
+export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
+export type { InputData } from "./api/input.js";
+export { type MergeExecution, MergeInsertBuilder } from "./api/merge.js";
+export type { ConnectionOptions, CoordinationMode } from "./api/options.js";
+export { Query } from "./api/query.js";
+export type { QueryExecutionOptions, Row, Selection } from "./api/query-base.js";
+export type {
+  AddColumnsResult,
+  AddResult,
+  AlterColumnsResult,
+  CommitInfo,
+  DeleteResult,
+  DropColumnsResult,
+  MergeResult,
+  TableStatistics,
+  UpdateResult,
+  Version,
+  WriteProgress,
+} from "./api/results.js";
+export type { AddColumnsSql, ColumnAlteration, FieldMetadataUpdate } from "./api/schema-changes.js";
+export { type AddOptions, Table, type UpdateOptions, type WriteOptions } from "./api/table.js";
+export { type TagContents, Tags } from "./api/tags.js";
+export { TakeQuery } from "./api/take-query.js";
+export type { Expressions, UpdateRequest, Values } from "./api/update-request.js";
+export type { IntoVector, MultiVector, Vector } from "./api/vector.js";
+export { VectorQuery } from "./api/vector-query.js";
+export type { Durability } from "./commit/commit.js";
+export type { QueueMetrics, QueueOptions } from "./commit/queue.js";
+export type { ColumnOrder } from "./compute/scan.js";
+export type { DataFormat } from "./data/codec.js";
+export { ERROR_CODES, type ErrorCode, isTableError, type RetryHint, TableError } from "./support/errors.js";
+export type { Runtime } from "./support/runtime.js";

@@ -3,7 +3,7 @@
  *
  * Paths in and out are relative to that directory, so nothing in the table layer can name an object outside it.
  */
-import type { ListEntry, ObjectStore } from "./contract.js";
+import type { ObjectStore } from "./contract.js";
 import { checkPath } from "./paths.js";
 
 /** A view of `store` with `directory` as its root. Closing the view leaves `store` open. */
@@ -13,21 +13,28 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
-  const below = (path: string) => (path === "" ? directory : at(path));
   return {
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
-    get: (path) => store.get(at(path)),
-    open: (path) => store.open(at(path)),
-    head: (path) => store.head(at(path)),
-    list: (path, options): Promise<readonly ListEntry[]> => store.list(below(path), options),
-    write: (path, chunks, options) => store.write(at(path), chunks, options),
-    replace: (path, chunks, options) => store.replace(at(path), chunks, options),
-    create: (path, chunks, options) => store.create(at(path), chunks, options),
-    stage: (path, chunks, options) => store.stage(at(path), chunks, options),
-    sync: (paths) => store.sync(paths.map(at)),
-    delete: (path) => store.delete(at(path)),
-    deleteTree: (path) => store.deleteTree(below(path)),
+    get: async (path) => store.get(at(path)),
+    async open(path) {
+      const handle = await store.open(at(path));
+      return {
+        path,
+        sizeBytes: handle.sizeBytes,
+        read: (start, end) => handle.read(start, end),
+        close: () => handle.close(),
+      };
+    },
+    head: async (path) => store.head(at(path)),
+    list: async (path, options) => store.list(path === "" ? directory : at(path), options),
+    write: async (path, chunks, options) => store.write(at(path), chunks, options),
+    replace: async (path, chunks, options) => store.replace(at(path), chunks, options),
+    create: async (path, chunks, options) => store.create(at(path), chunks, options),
+    stage: async (path, chunks, options) => store.stage(at(path), chunks, options),
+    sync: async (paths) => store.sync(paths.map(at)),
+    delete: async (path) => store.delete(at(path)),
+    deleteTree: async (path) => store.deleteTree(at(path)),
     probe: () => store.probe(),
     close: async () => {},
   };

@@ -181,7 +181,7 @@ function checkOutcome(scenario: Scenario, { world, outcome }: Trial, code: strin
 }
 
 describe.each(SCENARIOS)("$title, with every call failing", (scenario) => {
-  test.each(["EIO", "ENOSPC", "EDQUOT", "EMFILE", "EACCES", "EROFS"])("by %s", async (code) => {
+  test.each(["EIO", "ENOSPC", "EDQUOT", "EMFILE", "EACCES", "EROFS", "ENOMEM"])("by %s", async (code) => {
     const { calls, outcome } = await attempt(scenario, -1, undefined, false);
     expect(outcome.kind).toBe("done");
     expect(calls).toBeGreaterThan(0);

@@ -3,7 +3,7 @@ import type { DataType } from "apache-arrow";
 import { orderElements } from "./compare.js";
 import { concatVectors } from "./concat.js";
 import type { FunctionRecord } from "./functions.js";
-import { BOOL, commonType, INT64, isInteger, itemType, kindOf, listOf, NULL, UINT64 } from "./types.js";
+import { BOOL, commonType, INT64, isInteger, itemType, kindOf, listOf, UINT64 } from "./types.js";
 import { isValid, type ListVector, nothing, outcomeOf, physicalLength, truth, type Vector } from "./vector.js";
 import { emptyOf, takeVector } from "./write.js";
 
@@ -156,6 +156,3 @@ export const LIST_FUNCTIONS: Readonly<Record<string, FunctionRecord>> = {
   array_element: ELEMENT,
   list_element: ELEMENT,
 };
-
-/** The type of the items of a list literal without items. */
-export const NO_ITEM = NULL;

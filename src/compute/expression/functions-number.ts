@@ -149,7 +149,7 @@ export const FLOAT_FUNCTIONS: Readonly<Record<string, FunctionRecord>> = {
   pow: power,
   ceil: overFloat("ceil", Math.ceil),
   floor: overFloat("floor", Math.floor),
-  trunc: overFloat("trunc", Math.trunc),
+  trunc: overFloat("trunc", (value) => (value === 0 ? 0 : Math.trunc(value))),
   sqrt: overFloat("sqrt", Math.sqrt),
   exp: overFloat("exp", Math.exp),
   ln: overFloat("ln", Math.log),

@@ -90,7 +90,7 @@ function toTimestamp(name: string, unit: number, whole: number): FunctionRecord 
         return { args: [INT64], type, kernel: ([value]) => scaleSeconds(value as Vector, type, unit, whole) };
       if (isFloat(kind))
         return { args: [first], type, kernel: ([value]) => floatSeconds(value as Vector, type, unit, whole) };
-      if (kind !== "utf8" && kind !== "timestamp" && kind !== "date32" && kind !== "null") return undefined;
+      if (kind !== "utf8" && kind !== "timestamp" && kind !== "null") return undefined;
       return { args: [first], type, kernel: ([value]) => castVector(value as Vector, type, { safe: false }) };
     },
   };

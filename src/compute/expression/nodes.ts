@@ -1,5 +1,5 @@
 /** Makers of bound nodes: they cast operands to where they meet, push NOT inwards and compute constants at once. */
-import type { DataType } from "apache-arrow";
+import { type DataType, Duration } from "apache-arrow";
 import { assert, TableError } from "../../support/errors.js";
 import { arithmeticType } from "./arithmetic.js";
 import type { ArithmeticOperator, CompareOperator } from "./ast.js";
@@ -16,6 +16,7 @@ import {
   isInteger,
   isNumber,
   kindOf,
+  shapeOf,
   typeText,
   valueType,
 } from "./types.js";
@@ -60,6 +61,8 @@ export function castNode(node: Node, type: DataType, options: { readonly safe: b
 
 /** A comparison of two values, where they meet. @throws INVALID_ARGUMENT */
 export function compareNode(operator: CompareOperator, left: Node, right: Node): Node {
+  const uncast = withoutCast(left, right);
+  if (uncast !== undefined) return compareNode(operator, uncast, right);
   const type = meeting(left, right);
   if (type === undefined) {
     const message = `Cannot compare ${typeText(left.type)} with ${typeText(right.type)}; cast one of them.`;
@@ -67,6 +70,15 @@ export function compareNode(operator: CompareOperator, left: Node, right: Node):
   }
   const [a, b] = [castNode(left, type), castNode(right, type)];
   return fold({ kind: "compare", type: BOOL, operator, left: a, right: b }, a, b);
+}
+
+/** A cast integer beside an integer constant that it could be itself: compared uncast, what does not fit is no error. */
+function withoutCast(left: Node, right: Node): Node | undefined {
+  if (left.kind !== "cast" || right.kind !== "literal") return undefined;
+  const { input } = left;
+  if (![input, left, right].every((node) => isInteger(kindOf(node.type)))) return undefined;
+  const probe = evaluateNode({ kind: "cast", type: input.type, input: right, safe: true }, NO_COLUMNS);
+  return isValid(probe, 0) ? input : undefined;
 }
 
 /** An integer constant that fits the other side's integers is compared there: same answer, no cast of the column. */
@@ -114,6 +126,15 @@ function timeArithmetic(operator: ArithmeticOperator, left: Node, right: Node): 
   if (b === "date32" && isInteger(a) && operator === "+") return timeArithmetic(operator, right, left);
   if (a === "date32" && b === "date32" && operator === "-") {
     return arithmeticNode(operator, castNode(castNode(left, INT32), INT64), castNode(castNode(right, INT32), INT64));
+  }
+  if (a === "timestamp" && b === "timestamp" && operator === "-") {
+    const common = commonType(left.type, right.type) as DataType;
+    const [x, y] = [castNode(left, common), castNode(right, common)];
+    return fold(
+      { kind: "arithmetic", type: new Duration(shapeOf(common).unit as number), operator, left: x, right: y },
+      x,
+      y,
+    );
   }
   return undefined;
 }

@@ -1,7 +1,6 @@
 // The process that updates and deletes rows by predicate, while the writers append and the reader reads.
 // It is told which batches are committed, and reports each change that was acknowledged.
 import { connect } from "joust";
-import { outcome } from "./outcome.mjs";
 import { changeOf } from "./plan.mjs";
 
 const { dir } = JSON.parse(process.argv[2]);
@@ -22,7 +21,7 @@ async function change(batch) {
   const { kind, where, valuesSql } = changeOf(batch);
   const result =
     kind === "delete" ? await table.delete(where(batch)) : await table.update({ where: where(batch), valuesSql });
-  process.send({ kind: "changed", change: kind, batch, ...outcome(result) });
+  process.send({ kind: "changed", change: kind, batch, version: result.version, attempts: result.attempts });
 }
 
 function stop() {

@@ -103,8 +103,10 @@ export class Crew {
 
   #hear(message) {
     const counts = this.#counts;
-    counts.rebases += message.rebases ?? 0;
-    counts.retries += message.retries ?? 0;
+    // Appends and changes of different rows are expressed anew on what the winners committed: a rebase. The row that
+    // all writers share has to be read and computed again: a retry.
+    if (message.kind === "tallied") counts.retries += message.attempts - 1;
+    else if (message.attempts !== undefined) counts.rebases += message.attempts - 1;
     if (message.kind === "appended") {
       counts.appended++;
       counts.rows += message.rows;

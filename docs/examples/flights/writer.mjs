@@ -1,6 +1,5 @@
 // One of several writer processes: appends its share of the flights, batch by batch, and counts them in one shared row.
 import { connect } from "joust";
-import { outcome } from "./outcome.mjs";
 import { batches, share, TALLY_EVERY } from "./plan.mjs";
 import { batchTable, readFlights } from "./source.mjs";
 
@@ -19,7 +18,7 @@ for (const { batch, from, to } of batches(rows, writers, index)) {
   const range = { from: from - own.from, to: to - own.from };
   const data = batchTable(flights, { ...range, firstId: own.from, batch });
   const result = await table.add(data);
-  process.send({ kind: "appended", batch, rows: to - from, ...outcome(result) });
+  process.send({ kind: "appended", batch, rows: to - from, version: result.version, attempts: result.attempts });
   uncounted = { batches: uncounted.batches + 1, rows: uncounted.rows + to - from };
   if (uncounted.batches === TALLY_EVERY) await count();
 }
@@ -33,5 +32,5 @@ async function count() {
   const valuesSql = { batches: `batches + ${uncounted.batches}`, rows: `rows + ${uncounted.rows}` };
   uncounted = { batches: 0, rows: 0 };
   const result = await tally.update({ where: "id = 0", valuesSql });
-  process.send({ kind: "tallied", ...outcome(result) });
+  process.send({ kind: "tallied", attempts: result.attempts });
 }

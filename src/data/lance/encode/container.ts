@@ -117,9 +117,9 @@ export function encodeContainer(
 
 type Extent = readonly [position: number, sizeBytes: number];
 
-/** Length of the section that data/checksums.ts writes for so many bytes. */
+/** Length of the section that data/checksums.ts writes for so many bytes: the footer before it is full of positions. */
 function checksumsLength(dataBytes: number): number {
-  return (Math.ceil(dataBytes / 65_536) * 4 + 24 + 7) & ~7;
+  return (Math.ceil(dataBytes / 16_384) * 4 + 24 + 7) & ~7;
 }
 
 /** Column metadata, the two tables and the footer, which begin at `start`. */

@@ -30,6 +30,10 @@ export function decodeRoaring(bytes: Uint8Array, path: string, below: number): U
     throw corrupt(path, 0, "it is no Roaring bitmap", cause);
   }
   try {
+    // The library takes an empty buffer for an empty set, and stops reading where the set ends.
+    if (bitmap.getSerializationSizeInBytes("portable") !== bytes.length) {
+      throw corrupt(path, 0, "a Roaring bitmap does not fill its place");
+    }
     if (bitmap.isEmpty) return new Uint32Array();
     // The library trusts the counts and the order inside the containers; both are checked here.
     if (bitmap.size > below || bitmap.maximum() >= below) throw corrupt(path, 0, `a value is not below ${below}`);

@@ -1,8 +1,8 @@
 /** The data files that native LanceDB wrote, what is in them, and ways to read and compare. */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import * as arrow from "apache-arrow";
 import type { DataType, Field, RecordBatch, Vector } from "apache-arrow";
+import * as arrow from "apache-arrow";
 import { typeOf } from "../../../fixtures/generate/lance/arrow-columns.mjs";
 import { COLUMNS, type ColumnCase, type Nulls, type Version } from "../../../fixtures/generate/lance/cases.mjs";
 import type { ByteSource, DataFileReader, ReadRequest } from "../../../src/data/codec.js";

@@ -19,34 +19,39 @@ const WORLD_MEMBERS = new Set([
   "crypto.randomUUID",
   "crypto.getRandomValues",
 ]);
-const WORLD_CALLS = new Set([
-  "setTimeout",
-  "setInterval",
-  "setImmediate",
-  "fetch",
-  "randomUUID",
-  "randomBytes",
-  "Date",
-]);
+const WORLD_CALLS = new Set(["setTimeout", "setInterval", "setImmediate", "fetch", "Date"]);
+const WORLD_IMPORTS = new Set(["randomUUID", "randomBytes"]);
 const WORLD_MODULES = /^(node:)?(fs|fs\/promises|timers|timers\/promises|child_process|net|http|https|dgram)$/;
 
 function worldIn(file: ts.SourceFile): string[] {
   const found: string[] = [];
+  const own = namesDeclaredIn(file);
   walk(file, (node) => {
     if (ts.isPropertyAccessExpression(node) && WORLD_MEMBERS.has(node.getText())) {
       found.push(`${at(file, node)} ${node.getText()}`);
-    } else if (ts.isCallExpression(node) && WORLD_CALLS.has(node.expression.getText())) {
-      found.push(`${at(file, node)} ${node.expression.getText()}()`);
+    } else if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
+      const { text } = node.expression;
+      if (WORLD_CALLS.has(text) && !own.has(text)) found.push(`${at(file, node)} ${text}()`);
     } else if (ts.isNewExpression(node) && node.expression.getText() === "Date" && !node.arguments?.length) {
       found.push(`${at(file, node)} new Date()`);
     } else if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      const isTypeOnly = node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-      if (!isTypeOnly && WORLD_MODULES.test(node.moduleSpecifier.text)) {
-        found.push(`${at(file, node)} import of ${node.moduleSpecifier.text}`);
-      }
+      if (node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return;
+      if (WORLD_MODULES.test(node.moduleSpecifier.text)) found.push(`${at(file, node)} import`);
+    } else if (ts.isImportSpecifier(node) && WORLD_IMPORTS.has(node.name.text)) {
+      found.push(`${at(file, node)} import of ${node.name.text}`);
     }
   });
   return found;
+}
+
+/** Functions, variables and parameters that a file names itself: `fetch` of one's own is not the network. */
+function namesDeclaredIn(file: ts.SourceFile): Set<string> {
+  const names = new Set<string>();
+  walk(file, (node) => {
+    const declares = ts.isFunctionDeclaration(node) || ts.isVariableDeclaration(node) || ts.isParameter(node);
+    if (declares && node.name !== undefined && ts.isIdentifier(node.name)) names.add(node.name.text);
+  });
+  return names;
 }
 
 function functionsOver(file: ts.SourceFile, linesMax: number): string[] {
@@ -81,11 +86,17 @@ describe("the searches below find what they are for", () => {
     "setTimeout(() => {}, 1);",
     "await fetch('x');",
     'import { readFile } from "node:fs/promises";',
+    'import { randomUUID } from "node:crypto";',
   ])("%s is the world", (text) => {
     expect(worldIn(planted(text))).toHaveLength(1);
   });
 
-  test.each(["new Date(ms);", 'import type { Stats } from "node:fs";', "// Date.now()"])("%s is not", (text) => {
+  test.each([
+    "new Date(ms);",
+    'import type { Stats } from "node:fs";',
+    "// Date.now()",
+    "function fetch() {} fetch();",
+  ])("%s is not", (text) => {
     expect(worldIn(planted(text))).toEqual([]);
   });
 

@@ -39,7 +39,7 @@ describe("the examples of the documentation", () => {
   });
 
   test("the demo proves every row of a small run", async () => {
-    const { output, errors, code } = await run("docs/examples/flights/demo.mjs", "--rows", "2000", "--writers", "3");
+    const { output, errors, code } = await run("docs/examples/flights/demo.mjs", "--rows", "1500", "--writers", "3");
     expect({ code, errors }, output).toEqual({ code: 0, errors: "" });
     expect(output).toContain("All of it holds.");
   });

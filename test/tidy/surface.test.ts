@@ -3,11 +3,11 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 import { ROOT } from "./sources.js";
 
-/** One line per exported name, and one per public member of an exported class. */
+/** One line per exported name, and one per public member of an exported class, inherited ones included. */
 function publicSurface(): string[] {
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
-  const program = ts.createProgram([`${ROOT}src/index.ts`], options);
+  const program = ts.createProgram([`${ROOT}src/index.ts`], { ...options, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const index = program.getSourceFile(`${ROOT}src/index.ts`);
   const module = index && checker.getSymbolAtLocation(index);
@@ -25,10 +25,12 @@ function linesOf(exported: ts.Symbol, checker: ts.TypeChecker): string[] {
   const kind = ts.SyntaxKind[declaration.kind].replace("Declaration", "").toLowerCase();
   const lines = [`${exported.name}: ${kind}`];
   if (ts.isClassDeclaration(declaration)) {
-    for (const member of declaration.members) {
-      if (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) continue;
-      if (member.name === undefined || ts.isPrivateIdentifier(member.name)) continue;
-      lines.push(`${exported.name}.${member.name.getText()}${parametersOf(member)}`);
+    for (const member of checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol))) {
+      const [where] = member.declarations ?? [];
+      if (where === undefined || !ts.isClassElement(where) || where.name === undefined) continue;
+      if (ts.isPrivateIdentifier(where.name)) continue;
+      if (ts.getCombinedModifierFlags(where) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) continue;
+      lines.push(`${exported.name}.${where.name.getText()}${parametersOf(where)}`);
     }
   }
   return [...new Set(lines)];

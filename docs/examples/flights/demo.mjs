@@ -127,12 +127,12 @@ function conclude({ seconds, commits, rebases, retries, errors }) {
   });
   for (const error of errors) print(style("red", error));
   const broken = checks.filter(({ holds }) => !holds).length + errors.length;
-  const races = `, ${number(rebases)} rebases, ${number(retries)} retries, no error for any caller`;
-  const summary = `${number(commits)} commits in ${seconds.toFixed(1)} s by ${options.writers + 1} processes${races}`;
+  const races = `${number(rebases)} rebases, ${number(retries)} retries`;
+  const summary = `${number(commits)} commits in ${seconds.toFixed(1)} s by ${options.writers + 1} processes, ${races}`;
   print();
   print(
     broken === 0
-      ? style("green", `All of it holds. ${summary}.`)
+      ? style("green", `All of it holds. ${summary}, no error for any caller.`)
       : style("red", `${broken} things are off. ${summary}.`),
   );
   process.exitCode = broken === 0 ? 0 : 1;
@@ -170,4 +170,7 @@ function whole(name, text, most) {
   process.exit(2);
 }
 
-await main();
+await main().catch((error) => {
+  print(style("red", `${error.code ?? error.name}: ${error.message}`));
+  process.exitCode = 1;
+});

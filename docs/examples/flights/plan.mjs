@@ -1,8 +1,8 @@
 // Who does what, as plain values: which rows each writer appends in which batch, and what happens to a batch later.
 // Everything the processes do follows from this, so that the result can be proved afterwards.
 
-/** Rows per append, so that every run makes some hundreds of commits. */
-export const batchRows = (rows) => Math.max(1, Math.min(10_000, Math.ceil(rows / 400)));
+/** Rows per append, so that every run of some size makes hundreds of commits. */
+export const batchRows = (rows) => Math.max(50, Math.min(10_000, Math.ceil(rows / 400)));
 
 /** The share of writer `index`: rows `from` to `to`. */
 export function share(rows, writers, index) {

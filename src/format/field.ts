@@ -5,7 +5,8 @@
  * Message layout: lance-format file.proto, Field.
  */
 import type { LanceField } from "./schema.js";
-import { joinUnknown, WireReader, WireWriter } from "./wire.js";
+import { joinUnknown, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 /** A Field message, without tag and length. */
 export function encodeField(field: LanceField): Uint8Array<ArrayBuffer> {

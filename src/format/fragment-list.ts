@@ -6,7 +6,8 @@
  */
 import { assert, TableError } from "../support/errors.js";
 import { type Fragment, readFragment, writeFragment } from "./fragment.js";
-import { concat, corrupt, WireReader, WireWriter } from "./wire.js";
+import { concat, corrupt, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 /** Number of the manifest's `fragments` field. */
 export const FRAGMENTS_FIELD = 2;

@@ -4,7 +4,8 @@
  * Message layout: lance-format table.proto, DataFragment, DataFile, DeletionFile.
  */
 import { isRelativePath } from "./names.js";
-import { joinUnknown, WireReader, WireWriter } from "./wire.js";
+import { joinUnknown, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 /** One data file of a fragment; `path` is relative to the table's `data/` directory. */
 export interface DataFile {

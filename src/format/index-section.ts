@@ -4,7 +4,8 @@
  * Message layout: lance-format table.proto, IndexSection and IndexMetadata.
  */
 import { decodeRoaring, encodeRoaring } from "./roaring.js";
-import { corrupt, joinUnknown, WireReader, WireWriter } from "./wire.js";
+import { corrupt, joinUnknown, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 export interface IndexEntry {
   /** Lower case with hyphens. */

@@ -3,7 +3,8 @@
  *
  * Message layout: lance-format table.proto, Manifest.
  */
-import { joinUnknown, type WireReader, type WireWriter } from "./wire.js";
+import { joinUnknown, type WireReader } from "./wire.js";
+import type { WireWriter } from "./wire-writer.js";
 
 /** Where else data files may lie: cloned and branched tables refer to their origin. */
 export interface BasePath {

@@ -24,7 +24,8 @@ import {
 } from "./manifest-parts.js";
 import { isRelativePath } from "./names.js";
 import type { LanceField } from "./schema.js";
-import { concat, corrupt, joinUnknown, WireReader, WireWriter } from "./wire.js";
+import { concat, corrupt, joinUnknown, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 export { MANIFEST_BYTES_MAX } from "./manifest-file.js";
 export type { BasePath, DataFormatVersion, Timestamp, WriterVersion } from "./manifest-parts.js";

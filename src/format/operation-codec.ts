@@ -13,7 +13,8 @@ import type { OldConfigUpdate, Operation, RewriteGroup, UpdateMap } from "./oper
 import * as pb from "./protos/transaction_pb.js";
 import type { LanceField } from "./schema.js";
 import { unknownOf, withUnknown } from "./unknown-fields.js";
-import { corrupt, safeNumber, WireReader, WireWriter } from "./wire.js";
+import { corrupt, safeNumber, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 type Encoded = pb.Transaction["operation"];
 type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;

@@ -4,7 +4,8 @@
  * Ids above 2^53 - 1 are refused. Bitmaps hold the first value in the least significant bit, as writers do it.
  * Message layout: lance-format rowids.proto.
  */
-import { corrupt, WireReader, WireWriter } from "./wire.js";
+import { corrupt, WireReader } from "./wire.js";
+import { WireWriter } from "./wire-writer.js";
 
 /** Some values of a sequence, in order. Ends are exclusive. */
 export type RowIdSegment =

@@ -9,7 +9,8 @@ import type { Operation } from "./operation.js";
 import { fromMessage, toMessage } from "./operation-codec.js";
 import * as pb from "./protos/transaction_pb.js";
 import { unknownOf, withUnknown } from "./unknown-fields.js";
-import { concat, corrupt, safeNumber, WIRE_BYTES, WireReader, WireWriter } from "./wire.js";
+import { concat, corrupt, safeNumber, WireReader } from "./wire.js";
+import { WIRE_BYTES, WireWriter } from "./wire-writer.js";
 
 export type { Operation, OperationKind, UpdateMap } from "./operation.js";
 

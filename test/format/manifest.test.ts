@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FragmentList } from "../../src/format/fragment-list.js";
 import { decodeManifest, encodeManifest, MANIFEST_BYTES_MAX, type Manifest } from "../../src/format/manifest.js";
 import { schemaFromFields } from "../../src/format/schema.js";
-import { WireWriter } from "../../src/format/wire.js";
+import { WireWriter } from "../../src/format/wire-writer.js";
 import { manifests, read } from "../golden/format-tables.js";
 import { manifest as anyManifest, fragmentWithId } from "./arbitraries.js";
 import { damaged, expectTyped } from "./damage.js";

@@ -8,7 +8,7 @@ import {
 } from "../../src/format/index-section.js";
 import type { Operation, UpdateMap } from "../../src/format/operation.js";
 import { decodeTransaction, encodeTransaction, type Transaction } from "../../src/format/transaction.js";
-import { WireWriter } from "../../src/format/wire.js";
+import { WireWriter } from "../../src/format/wire-writer.js";
 import { list, read, TABLES } from "../golden/format-tables.js";
 import { bytesMap, field, fragments, textMap, u53 } from "./arbitraries.js";
 import { damaged, expectTyped } from "./damage.js";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WireReader, WireWriter } from "../../src/format/wire.js";
+import { WireReader } from "../../src/format/wire.js";
+import { WireWriter } from "../../src/format/wire-writer.js";
 
 function reader(...bytes: number[]): WireReader {
   const made = new WireReader(Uint8Array.from(bytes), "file");

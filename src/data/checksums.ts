@@ -1,15 +1,16 @@
 /**
- * Checksums of a data file, whatever its format: one CRC-32 per 64 KiB block of everything before the format's footer,
+ * Checksums of a data file, whatever its format: one CRC-32 per 16 KiB block of everything before the format's footer,
  * and one of the footer, in a section that lies between the two, where readers of the plain format never look.
  *
  * Section: block CRCs (u32 each), CRC of the footer to the end of the file (u32), number of blocks (u32), zero padding
  * to a multiple of 8, CRC of all that (u32), length of the section (u32), "JOUSTSUM". Little-endian. docs/format.md.
  */
 import { crc32 } from "node:zlib";
+import type { DataFile } from "../format/fragment.js";
 import { TableError } from "../support/errors.js";
 import type { ByteSource } from "./codec.js";
 
-const BLOCK_BYTES = 65_536;
+const BLOCK_BYTES = 16_384;
 const MAGIC = new TextEncoder().encode("JOUSTSUM");
 const FIXED_BYTES = 8 + 16;
 /** Files up to this size are read at once. */
@@ -53,6 +54,27 @@ export function corrupt(path: string, offset: number, problem: string, cause?: u
     details: { path, offset },
     cause,
   });
+}
+
+/**
+ * Opens a data file of a format with checksums, after its manifest entry was found to fit.
+ * @param footerBytes tells from the last bytes how long the format's footer is, itself included; NaN when it is none
+ * @throws CORRUPT
+ */
+export async function openChecked(
+  source: ByteSource,
+  file: DataFile,
+  majorVersion: number,
+  footerBytes: (tail: Uint8Array) => number,
+): Promise<CheckedFile> {
+  const { path, sizeBytes } = source;
+  if (file.majorVersion !== majorVersion) {
+    throw corrupt(path, 0, `the manifest gives it version ${file.majorVersion} where ${majorVersion} is known`);
+  }
+  if (file.sizeBytes !== 0 && file.sizeBytes !== sizeBytes) {
+    throw corrupt(path, sizeBytes, `the file has ${sizeBytes} bytes where the manifest says ${file.sizeBytes}`);
+  }
+  return await CheckedFile.open(source, footerBytes);
 }
 
 interface Request {

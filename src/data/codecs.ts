@@ -1,10 +1,11 @@
-/** The codecs by data format. */
+/** The codecs by data format. Parquet's WebAssembly is loaded with its first use, not with this file. */
 import { TableError } from "../support/errors.js";
 import { arrowCodec } from "./arrow/codec.js";
 import type { DataFormat, FragmentCodec } from "./codec.js";
+import { parquetCodec } from "./parquet/codec.js";
 
 /** All codecs that this version has. */
-export const CODECS: readonly FragmentCodec[] = [arrowCodec];
+export const CODECS: readonly FragmentCodec[] = [arrowCodec, parquetCodec];
 
 /** The codec of a table's data format. @throws NOT_SUPPORTED for one that this version does not have */
 export function codecFor(dataFormat: DataFormat): FragmentCodec {

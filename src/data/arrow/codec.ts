@@ -6,19 +6,18 @@
  */
 import { type Data, type DataType, type Dictionary, type RecordBatch, Vector } from "apache-arrow";
 import type { DataFile } from "../../format/fragment.js";
-import { type SchemaNode, sameType, type TableSchema } from "../../format/schema.js";
+import { type SchemaNode, sameType } from "../../format/schema.js";
 import { assert } from "../../support/errors.js";
-import { CheckedFile, corrupt } from "../checksums.js";
+import { type CheckedFile, corrupt, openChecked } from "../checksums.js";
 import type { ByteSource, ColumnStatistics, DataFileReader, FragmentCodec, ReadRequest } from "../codec.js";
-import { childrenOf, hasChildFields, makeBatch, TYPE_ID } from "../columns/layout.js";
-import { sliceColumn } from "../kernels/batches.js";
+import { childrenOf, hasChildFields, TYPE_ID } from "../columns/layout.js";
 import { sizeInBody } from "./body.js";
 import { ARROW_FILE_VERSION, encodeArrowFile } from "./encode.js";
 import { FlatError } from "./flat-reader.js";
 import { type LoadColumn, type LoadContext, loadColumn } from "./load.js";
 import { type Block, decodeBatchMessage, decodeFooter, type Footer } from "./message.js";
-import { type RowPiece, selectPieces, takePieces } from "./selection.js";
-import { decodeSummary, SUMMARY_KEY, type Summary } from "./summary.js";
+import { type RowPiece, selectPieces, takePieces, toBatches } from "./selection.js";
+import { decodeSummary, placesOf, SUMMARY_KEY, type Summary } from "./summary.js";
 
 export const arrowCodec: FragmentCodec = {
   dataFormat: "arrow",
@@ -43,13 +42,7 @@ function footerBytes(tail: Uint8Array): number {
 
 async function openArrowFile(source: ByteSource, file: DataFile): Promise<DataFileReader> {
   const { path, sizeBytes } = source;
-  if (file.majorVersion !== ARROW_FILE_VERSION.major) {
-    throw corrupt(path, 0, `the manifest gives it version ${file.majorVersion}, which no arrow file has`);
-  }
-  if (file.sizeBytes !== 0 && file.sizeBytes !== sizeBytes) {
-    throw corrupt(path, sizeBytes, `the file has ${sizeBytes} bytes where the manifest says ${file.sizeBytes}`);
-  }
-  const checked = await CheckedFile.open(source, footerBytes);
+  const checked = await openChecked(source, file, ARROW_FILE_VERSION.major, footerBytes);
   const footerStart = sizeBytes - checked.footer.byteLength;
   return guarded(path, footerStart, () => {
     const footer = decodeFooter(checked.footer.subarray(0, checked.footer.byteLength - 10));
@@ -72,19 +65,6 @@ function guarded<T>(path: string, offset: number, decode: () => T): T {
     if (error instanceof FlatError) throw corrupt(path, offset, `its metadata has ${error.message}`, error);
     throw error;
   }
-}
-
-/** Field id → position in the file. */
-function placesOf(path: string, file: DataFile, count: number): ReadonlyMap<number, number> {
-  const places = new Map<number, number>();
-  for (const [i, id] of file.fields.entries()) {
-    const place = file.columnIndices[i];
-    if (place === undefined || place < 0 || place >= count) {
-      throw corrupt(path, 0, `the manifest puts field ${id} at column ${place}, and the file has ${count}`);
-    }
-    if (id >= 0) places.set(id, place);
-  }
-  return places;
 }
 
 function columnsOf(footer: Footer): FileColumn[] {
@@ -235,21 +215,4 @@ class ArrowFileReader implements DataFileReader {
 function retyped(column: FileColumn, type: DataType): LoadColumn {
   const children = column.children.map((child, i) => retyped(child, childrenOf(type)[i]!.type as DataType));
   return { ...column, type, children };
-}
-
-function* toBatches(request: ReadRequest, columns: readonly Data[], rows: number): Generator<RecordBatch> {
-  const { arrow } = request.schema as TableSchema;
-  const step = request.batchRows ?? rows;
-  if (rows <= step) {
-    yield makeBatch(arrow, columns, rows);
-    return;
-  }
-  for (let start = 0; start < rows; start += step) {
-    const count = Math.min(step, rows - start);
-    yield makeBatch(
-      arrow,
-      columns.map((column) => sliceColumn(column, start, count)),
-      count,
-    );
-  }
 }

@@ -3,7 +3,7 @@
  *
  * Any Arrow implementation reads the result; what is ours lies in the footer's custom metadata and before the footer.
  */
-import { type Data, type DataType, type RecordBatch, Vector } from "apache-arrow";
+import { type Data, type DataType, type RecordBatch, type Schema, Vector } from "apache-arrow";
 import { nodesDepthFirst, type TableSchema } from "../../format/schema.js";
 import { encodeChecksums } from "../checksums.js";
 import type { EncodedDataFile } from "../codec.js";
@@ -17,10 +17,10 @@ import {
   encodeFooter,
   encodeSchemaMessage,
 } from "./message.js";
-import { encodeSummary, SUMMARY_KEY, summarize } from "./summary.js";
+import { type ColumnSummary, encodeSummary, SUMMARY_KEY, summarize } from "./summary.js";
 
 /** Most rows of a record batch in a file. */
-const BATCH_ROWS = 131_072;
+export const BATCH_ROWS = 131_072;
 /** Smaller batches are joined. */
 const BATCH_ROWS_MIN = 8_192;
 const SINK_BYTES = 4_096;
@@ -29,7 +29,8 @@ const END_OF_STREAM = new Uint8Array([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
 
 export const ARROW_FILE_VERSION = { major: 1, minor: 0 } as const;
 
-interface Columns {
+/** Columns of equal length, ready to be written as one record batch. */
+export interface Columns {
   readonly rows: number;
   readonly columns: readonly Data[];
 }
@@ -39,15 +40,8 @@ export function encodeArrowFile(batches: readonly RecordBatch[], schema: TableSc
   const pieces = arrange(batches, schema);
   const sink = new ByteSink(SINK_BYTES);
   sink.push(MAGIC);
-  sink.push(encodeSchemaMessage(schema.arrow, sink.sizeBytes));
-  const dictionaries = writeDictionaries(sink, pieces, schema);
-  const blocks = pieces.map(({ columns, rows }) => {
-    const body = encodeBody(columns, rows);
-    return writeMessage(sink, encodeBatchMessage(body.metadata, body.bodyBytes, sink.sizeBytes), body);
-  });
-  sink.push(END_OF_STREAM);
-  const columns = schema.nodes.map((_, i) => pieces.map((piece) => piece.columns[i]!));
-  const summaries = summarize(schema.nodes, columns);
+  const { dictionaries, blocks } = writeStream(sink, pieces, schema.arrow);
+  const summaries = summarizePieces(schema, pieces);
   const rowCounts = pieces.map((piece) => piece.rows);
   const metadata = new Map([[SUMMARY_KEY, encodeSummary(rowCounts, summaries)]]);
   const footer = closeFooter(encodeFooter(schema.arrow, dictionaries, blocks, metadata));
@@ -63,6 +57,36 @@ export function encodeArrowFile(batches: readonly RecordBatch[], schema: TableSc
     majorVersion: ARROW_FILE_VERSION.major,
     minorVersion: ARROW_FILE_VERSION.minor,
   };
+}
+
+/** The batches as an IPC stream; `as` is their schema under which the stream is to go. */
+export function encodeIpcStream(pieces: readonly Columns[], as: Schema): Uint8Array {
+  const sink = new ByteSink(SINK_BYTES);
+  writeStream(sink, pieces, as);
+  const out = new Uint8Array(sink.sizeBytes);
+  let at = 0;
+  for (const chunk of sink.finish()) {
+    out.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return out;
+}
+
+/** Field ids and statistics of all pieces together. */
+export function summarizePieces(schema: TableSchema, pieces: readonly Columns[]): ColumnSummary[] {
+  const columns = schema.nodes.map((_, i) => pieces.map((piece) => piece.columns[i]!));
+  return summarize(schema.nodes, columns);
+}
+
+function writeStream(sink: ByteSink, pieces: readonly Columns[], schema: Schema) {
+  sink.push(encodeSchemaMessage(schema, sink.sizeBytes));
+  const dictionaries = writeDictionaries(sink, pieces, schema);
+  const blocks = pieces.map(({ columns, rows }) => {
+    const body = encodeBody(columns, rows);
+    return writeMessage(sink, encodeBatchMessage(body.metadata, body.bodyBytes, sink.sizeBytes), body);
+  });
+  sink.push(END_OF_STREAM);
+  return { dictionaries, blocks };
 }
 
 function closeFooter(metadata: Uint8Array): Uint8Array {
@@ -84,8 +108,8 @@ function writeMessage(sink: ByteSink, message: Uint8Array, body: Body): Block {
 }
 
 /** One dictionary per dictionary-encoded column; all pieces share it, because `arrange` has joined them. */
-function writeDictionaries(sink: ByteSink, pieces: readonly Columns[], schema: TableSchema): Block[] {
-  const found = schema.arrow.fields.flatMap((field, i) =>
+function writeDictionaries(sink: ByteSink, pieces: readonly Columns[], schema: Schema): Block[] {
+  const found = schema.fields.flatMap((field, i) =>
     dictionariesIn(
       field.type as DataType,
       pieces.map((piece) => piece.columns[i]!),
@@ -100,7 +124,7 @@ function writeDictionaries(sink: ByteSink, pieces: readonly Columns[], schema: T
 }
 
 /** Batches of a good size: small ones joined, large ones cut. */
-function arrange(batches: readonly RecordBatch[], schema: TableSchema): Columns[] {
+export function arrange(batches: readonly RecordBatch[], schema: TableSchema): Columns[] {
   const full = batches.filter((batch) => batch.numRows > 0);
   const hasDictionaries = schema.arrow.fields.some((field) => dictionariesIn(field.type as DataType, []).length > 0);
   const groups: RecordBatch[][] = [];

@@ -121,6 +121,15 @@ export function decodeFooter(bytes: Uint8Array): Footer {
   };
 }
 
+/** The fields of a schema message, prefix included. @throws FlatError */
+export function decodeSchemaMessage(bytes: Uint8Array): Field[] {
+  const start = bytes.byteLength >= 8 && new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true) === -1 ? 8 : 4;
+  const reader = new FlatReader(bytes.subarray(start));
+  const schema = reader.table(reader.root(), 2);
+  if (schema === undefined) throw new FlatError("a schema message without a schema");
+  return decodeFields(reader, schema);
+}
+
 /** A record batch's or dictionary's metadata, prefix included. @throws FlatError, NOT_SUPPORTED */
 export function decodeBatchMessage(bytes: Uint8Array): BatchMetadata & { readonly dictionaryId: number | undefined } {
   if (bytes.byteLength < 16) throw new FlatError("a message that is too short");

@@ -1,6 +1,8 @@
 /** Which rows of which record batches a read needs, and how scattered rows become few ranges. */
-import type { Data } from "apache-arrow";
-import type { RowSelection } from "../codec.js";
+import type { Data, RecordBatch } from "apache-arrow";
+import type { ReadRequest, RowSelection } from "../codec.js";
+import { makeBatch } from "../columns/layout.js";
+import { sliceColumn } from "../kernels/batches.js";
 import { gather } from "../kernels/gather.js";
 import { splice } from "../kernels/splice.js";
 
@@ -74,4 +76,22 @@ function splitRuns(offsets: Uint32Array, gap: number): Uint32Array[] {
     from = i;
   }
   return runs;
+}
+
+/** Columns of one piece as batches of the wanted size. */
+export function* toBatches(request: ReadRequest, columns: readonly Data[], rows: number): Generator<RecordBatch> {
+  const { arrow } = request.schema;
+  const step = request.batchRows ?? rows;
+  if (rows <= step) {
+    yield makeBatch(arrow, columns, rows);
+    return;
+  }
+  for (let start = 0; start < rows; start += step) {
+    const count = Math.min(step, rows - start);
+    yield makeBatch(
+      arrow,
+      columns.map((column) => sliceColumn(column, start, count)),
+      count,
+    );
+  }
 }

@@ -3,7 +3,9 @@
  * per column (depth-first) its field id and statistics. Whole numbers of 64 bits are written as text. docs/format.md.
  */
 import type { Data, DataType, Int, Time } from "apache-arrow";
+import type { DataFile } from "../../format/fragment.js";
 import type { SchemaNode } from "../../format/schema.js";
+import { corrupt } from "../checksums.js";
 import type { ColumnStatistics, Scalar } from "../codec.js";
 import { TYPE_ID } from "../columns/layout.js";
 import { columnStatistics } from "../statistics.js";
@@ -116,4 +118,17 @@ function is64Bit(type: DataType): boolean {
   const id = type.typeId as number;
   if (id === TYPE_ID.int || id === TYPE_ID.time) return (type as Int | Time).bitWidth === 64;
   return id === TYPE_ID.timestamp || id === TYPE_ID.duration || id === TYPE_ID.date;
+}
+
+/** Field id → position in the file's own schema. @throws CORRUPT */
+export function placesOf(path: string, file: DataFile, count: number): ReadonlyMap<number, number> {
+  const places = new Map<number, number>();
+  for (const [i, id] of file.fields.entries()) {
+    const place = file.columnIndices[i];
+    if (place === undefined || place < 0 || place >= count) {
+      throw corrupt(path, 0, `the manifest puts field ${id} at column ${place}, and the file has ${count}`);
+    }
+    if (id >= 0) places.set(id, place);
+  }
+  return places;
 }

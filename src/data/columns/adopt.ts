@@ -213,7 +213,7 @@ export function adoptColumn(data: Data, field: Field, length: number): Data {
 }
 
 /** The same buffers under a type object of our own copy. Buffers are checked against the length they claim. */
-function rewrap(data: Data, type: DataType): Data {
+export function rewrap(data: Data, type: DataType): Data {
   const bits = validityOf(data);
   const children = data.children.map((child, i) =>
     rewrap(child, (childrenOf(type)[i]?.type ?? child.type) as DataType),

@@ -7,16 +7,21 @@ import { concatBatches, takeRows } from "../data/kernels/batches.js";
 import { bitmapBytes, copyBits } from "../data/kernels/bits.js";
 import { validityOf } from "../data/kernels/column.js";
 import { gather } from "../data/kernels/gather.js";
-import { type ScanMetrics, scanPieces } from "./pieces.js";
-import { type ColumnNeeds, type ResolvedPlan, type ScanPlan, type ScanSource, unionOf } from "./plan.js";
+import { type Piece, type ScanMetrics, scanPieces } from "./pieces.js";
+import { type Place, readPlaces } from "./places.js";
+import { type ColumnNeeds, type ResolvedPlan, type ScanPlan, type ScanSource, unionOf, without } from "./plan.js";
 import { neededRows, projectOutput } from "./project.js";
 import { BATCH_ROWS_DEFAULT } from "./rebatch.js";
-import { type SortKey, sortRows } from "./sort-rows.js";
+import { ROW_ADDRESS } from "./row-numbers.js";
+import { rowsWithin, type SortBound, type SortKey, sortRows } from "./sort-rows.js";
 
 /** Up to this many rows the result is kept by its best rows; beyond, everything is read and sorted once. */
 const BEST_ROWS_MAX = 1 << 17;
+/** Up to this many rows, columns that only the result needs are read at the end, row by row. */
+const LATE_ROWS_MAX = 1 << 13;
+const LOW_WORD = 0xffff_ffffn;
 /** Rows that are collected before the best of them are picked. */
-const COLLECT_ROWS = 1 << 16;
+const COLLECT_ROWS = 1 << 14;
 
 /** The rows of the plan in its order, after offset and limit. */
 export async function* orderedScan(
@@ -28,9 +33,31 @@ export async function* orderedScan(
   if (plan.limit === 0) return;
   const offset = plan.offset ?? 0;
   const end = offset + (plan.limit ?? Number.POSITIVE_INFINITY);
-  const needs = collectedNeeds(source, resolved);
-  const collected: RecordBatch[] = [];
-  let rows = 0;
+  const { outputNeeds, orderNeeds } = resolved;
+  const missing = without(outputNeeds.schema, orderNeeds.schema);
+  const late = end <= LATE_ROWS_MAX && missing.nodes.length > 0;
+  const needs: ColumnNeeds = late
+    ? { schema: orderNeeds.schema, rowId: false, rowAddress: true }
+    : { ...outputNeeds, schema: unionOf(source.schema, outputNeeds.schema, orderNeeds.schema) };
+  const rows = await collectRows(source, plan, resolved, needs, metrics);
+  if (rows === undefined) return;
+  const order = sortRows(sortKeysOf(rows, resolved), rows.numRows).subarray(offset, end);
+  for (let start = 0; start < order.length; start += BATCH_ROWS_DEFAULT) {
+    const picked = takeRows(rows, order.subarray(start, start + BATCH_ROWS_DEFAULT));
+    const batch = late ? await readPlaces(source, placesOf(picked), outputNeeds, plan.signal) : picked;
+    yield projectOutput(batch, resolved.output, resolved.outputSchema);
+  }
+}
+
+/** Every row that may be in the result; with a limit the best of them only. Undefined when there are none. */
+async function collectRows(
+  source: ScanSource,
+  plan: ScanPlan,
+  resolved: ResolvedPlan,
+  needs: ColumnNeeds,
+  metrics: ScanMetrics | undefined,
+): Promise<RecordBatch | undefined> {
+  const end = (plan.offset ?? 0) + (plan.limit ?? Number.POSITIVE_INFINITY);
   const keep = end <= BEST_ROWS_MAX ? end : Number.POSITIVE_INFINITY;
   const pieces = scanPieces(source, {
     filter: resolved.filter,
@@ -39,29 +66,36 @@ export async function* orderedScan(
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
     ...(metrics === undefined ? {} : { metrics }),
   });
+  const collected: RecordBatch[] = [];
+  let rows = 0;
+  let bound: SortBound | undefined;
   for await (const piece of pieces) {
-    const batch = await neededRows(source, piece, needs);
+    const batch = await neededRows(source, bound === undefined ? piece : hopefulRows(piece, resolved, bound), needs);
     collected.push(batch);
     rows += batch.numRows;
     if (rows > Math.max(COLLECT_ROWS, 2 * keep)) {
       const best = bestRows(concatBatches(collected.splice(0)), resolved, keep);
       collected.push(best);
       rows = best.numRows;
+      bound = { key: sortKeysOf(best, resolved)[0]!, row: rows - 1 };
     }
   }
-  if (rows === 0) return;
-  const all = concatBatches(collected);
-  const order = sortRows(sortKeysOf(all, resolved), all.numRows).subarray(offset, end);
-  for (let start = 0; start < order.length; start += BATCH_ROWS_DEFAULT) {
-    const batch = takeRows(all, order.subarray(start, start + BATCH_ROWS_DEFAULT));
-    yield projectOutput(batch, resolved.output, resolved.outputSchema);
-  }
+  return rows === 0 ? undefined : concatBatches(collected);
 }
 
-/** What is held of every row: the columns of the result, those of the order, and row numbers. */
-function collectedNeeds(source: ScanSource, resolved: ResolvedPlan): ColumnNeeds {
-  const { outputNeeds, orderNeeds } = resolved;
-  return { ...outputNeeds, schema: unionOf(source.schema, outputNeeds.schema, orderNeeds.schema) };
+/** Where the rows of a batch with a `_rowaddr` column lie. */
+function placesOf(batch: RecordBatch): Place[] {
+  const addresses = columnAt(batch, ROW_ADDRESS).values as BigUint64Array;
+  return Array.from(addresses, (address) => ({
+    fragmentId: Number(address >> 32n),
+    offset: Number(address & LOW_WORD),
+  }));
+}
+
+/** The rows of the piece that are not behind the worst row that is kept so far. */
+function hopefulRows(piece: Piece, resolved: ResolvedPlan, bound: SortBound): Piece {
+  const selected = rowsWithin(sortKeysOf(piece.batch, resolved)[0]!, piece.selected, bound);
+  return { ...piece, selected };
 }
 
 /** The first `count` rows in the plan's order; earlier rows of the batch win ties. */

@@ -76,6 +76,61 @@ function sortTies(order: Uint32Array, words: SortWords, compare: Compare): void 
   }
 }
 
+/** A row of another batch that bounds what is wanted, by the same key. */
+export interface SortBound {
+  readonly key: SortKey;
+  readonly row: number;
+}
+
+/**
+ * The rows (of `rows`, all when absent) that are not surely behind the bound by this key. Ties are kept, and so is
+ * everything where the key's type has no cheap comparison.
+ */
+export function rowsWithin(key: SortKey, rows: Uint32Array | undefined, bound: SortBound): Uint32Array | undefined {
+  const words = cheapWords(key.data);
+  const limit = cheapWords(bound.key.data);
+  if (words === undefined || limit === undefined) return rows;
+  const { data, ascending, nullsFirst } = key;
+  const validity = validityOf(data);
+  const boundIsNull = isNullAt(validityOf(bound.key.data), bound.key.data.offset, bound.row);
+  const keepNulls = nullsFirst || boundIsNull;
+  const count = rows?.length ?? data.length;
+  const out = new Uint32Array(count);
+  let kept = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows === undefined ? i : rows[i]!;
+    if (isNullAt(validity, data.offset, row)) {
+      if (keepNulls) out[kept++] = row;
+    } else if (boundIsNull) {
+      if (!nullsFirst) out[kept++] = row;
+    } else {
+      const order = compareTo(words, row, limit, bound.row);
+      if (ascending ? order <= 0 : order >= 0) out[kept++] = row;
+    }
+  }
+  return out.subarray(0, kept);
+}
+
+/** Words that order like the values, or like the beginnings of texts. */
+function cheapWords(data: Data): SortWords | undefined {
+  const words = sortWordsOf(data);
+  if (words !== undefined) return words;
+  const bytes = byteRowsOf(data);
+  return bytes === undefined ? undefined : prefixWords(bytes, data.length);
+}
+
+function isNullAt(validity: Uint8Array | undefined, offset: number, row: number): boolean {
+  return validity !== undefined && ((validity[(offset + row) >>> 3]! >>> ((offset + row) & 7)) & 1) === 0;
+}
+
+function compareTo(words: SortWords, row: number, limit: SortWords, bound: number): number {
+  for (let i = words.length - 1; i >= 0; i--) {
+    const difference = words[i]![row]! - limit[i]![bound]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
 /** Stable sort of `order` by the words of its rows. */
 function radixSort(order: Uint32Array<ArrayBuffer>, words: SortWords, ascending: boolean): Uint32Array<ArrayBuffer> {
   let rows = order;
@@ -156,10 +211,9 @@ function comparatorOf(key: SortKey): Compare {
   const { data, nullsFirst } = key;
   const validity = validityOf(data);
   if (validity === undefined) return compare;
-  const isNull = (row: number) => ((validity[(data.offset + row) >>> 3]! >>> ((data.offset + row) & 7)) & 1) === 0;
   return (a, b) => {
-    const nullA = isNull(a);
-    const nullB = isNull(b);
+    const nullA = isNullAt(validity, data.offset, a);
+    const nullB = isNullAt(validity, data.offset, b);
     if (nullA || nullB) return nullA === nullB ? 0 : nullA === nullsFirst ? -1 : 1;
     return compare(a, b);
   };

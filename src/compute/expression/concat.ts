@@ -1,6 +1,6 @@
 /** Several vectors of one type end to end. */
-import type { Vector, WideValues } from "./vector.js";
-import { emptyOf } from "./write.js";
+import type { ListVector, Vector, WideValues } from "./vector.js";
+import { emptyOf, takeVector } from "./write.js";
 
 /** All of one type and none constant. @returns a vector as long as all together */
 export function concatVectors(vectors: readonly Vector[]): Vector {
@@ -38,13 +38,13 @@ export function concatVectors(vectors: readonly Vector[]): Vector {
       };
     case "bytes": {
       const typed = parts as readonly (typeof first)[];
-      const bytes = joinBytes(typed.map((part) => part.bytes));
-      return { ...head, form: "bytes", bytes, offsets: joinOffsets(typed, (part) => part.bytes.length, length) };
+      const bytes = joinBytes(typed.map((part) => part.bytes.subarray(part.offsets[0], part.offsets[part.length])));
+      return { ...head, form: "bytes", bytes, offsets: joinOffsets(typed, length) };
     }
     case "list": {
       const typed = parts as readonly (typeof first)[];
-      const child = concatVectors(typed.map((part) => part.child));
-      return { ...head, form: "list", child, offsets: joinOffsets(typed, (part) => part.child.length, length) };
+      const child = concatVectors(typed.map(usedItems));
+      return { ...head, form: "list", child, offsets: joinOffsets(typed, length) };
     }
     case "struct": {
       const typed = parts as readonly (typeof first)[];
@@ -85,18 +85,30 @@ function joinWide(arrays: readonly WideValues[], length: number): WideValues {
   return out as WideValues;
 }
 
-function joinOffsets<P extends { readonly offsets: Int32Array; readonly length: number }>(
-  parts: readonly P[],
-  sizeOf: (part: P) => number,
-  length: number,
-): Int32Array {
+/** The items that the offsets of a list reach, and no others. */
+function usedItems(list: ListVector): Vector {
+  const [from, to] = [list.offsets[0] as number, list.offsets[list.length] as number];
+  if (from === 0 && to === list.child.length) return list.child;
+  return takeVector(
+    list.child,
+    Uint32Array.from({ length: to - from }, (_, i) => from + i),
+  );
+}
+
+interface Runs {
+  readonly offsets: Int32Array;
+  readonly length: number;
+}
+
+function joinOffsets(parts: readonly Runs[], length: number): Int32Array {
   const out = new Int32Array(length + 1);
   let row = 0;
   let base = 0;
   for (const part of parts) {
-    for (let i = 0; i <= part.length; i++) out[row + i] = base + (part.offsets[i] as number);
+    const first = part.offsets[0] as number;
+    for (let i = 0; i <= part.length; i++) out[row + i] = base + (part.offsets[i] as number) - first;
     row += part.length;
-    base += sizeOf(part);
+    base = out[row] as number;
   }
   return out;
 }

@@ -14,9 +14,9 @@ export function printExpression(expression: Expression): string {
     case "column":
       return expression.exact ? quoteName(expression.name) : expression.name;
     case "field":
-      return `${operand(expression.input)}.${quoteName(expression.name)}`;
+      return `${owner(expression.input)}.${quoteName(expression.name)}`;
     case "element":
-      return `${operand(expression.input)}[${printExpression(expression.index)}]`;
+      return `${owner(expression.input)}[${printExpression(expression.index)}]`;
     case "and":
     case "or":
       return expression.terms.map(operand).join(` ${expression.kind.toUpperCase()} `);
@@ -66,6 +66,11 @@ function operand(expression: Expression): string {
     expression.kind === "call" ||
     (isLiteral(expression) && !text.startsWith("-"));
   return single ? text : `(${text})`;
+}
+
+/** What a field or an item is taken of; a number would swallow the dot. */
+function owner(expression: Expression): string {
+  return isLiteral(expression) ? `(${printLiteral(expression)})` : operand(expression);
 }
 
 function printType(type: TypeName): string {

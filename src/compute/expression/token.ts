@@ -20,7 +20,6 @@ const NAME = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const NUMBER = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
 const SPACE = /(?:\s+|--[^\n]*)+/y;
 const SYMBOL = /::|\|\||==|!=|<>|<=|>=|[=<>+\-*/%()[\],.;]/y;
-const NAME_PART = /[\p{L}\p{N}_$]/u;
 
 /** An error that shows the text with a caret under the place. @param expected completes "Expected …". */
 export function syntaxError(text: string, position: number, sentence: string): TableError {
@@ -130,16 +129,8 @@ function scanPlain(part: string, at: number, position: number, text: string, tok
   NUMBER.lastIndex = at;
   const number = NUMBER.exec(part);
   if (number) {
-    const end = at + number[0].length;
-    if (end < part.length && NAME_PART.test(part[end] as string)) {
-      throw syntaxError(
-        text,
-        position,
-        `"${part.slice(at, end + 1)}…" is not a number; only decimal numbers are known.`,
-      );
-    }
     tokens.push({ kind: "number", text: number[0], position });
-    return end;
+    return at + number[0].length;
   }
   SYMBOL.lastIndex = at;
   const symbol = SYMBOL.exec(part);

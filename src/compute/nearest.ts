@@ -78,7 +78,8 @@ export function nearest(
   return rebatch(search(source, { ...plan, limit, column }, resolved, metrics), plan.batchRows);
 }
 
-function resolveNearest(source: ScanSource, plan: NearestPlan): ResolvedPlan {
+/** The plan with its names resolved, `_distance` and `query_index` in their places. @throws INVALID_ARGUMENT */
+export function resolveNearest(source: ScanSource, plan: NearestPlan): ResolvedPlan {
   const columns = [...(plan.columns ?? source.schema.arrow.fields.map(({ name }) => ({ name })))];
   if (!columns.some(({ name }) => name === DISTANCE)) columns.push({ name: DISTANCE });
   if (plan.vectors.length > 1 && !columns.some(({ name }) => name === QUERY_INDEX)) {

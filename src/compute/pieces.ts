@@ -14,7 +14,7 @@ import { TableError } from "../support/errors.js";
 import type { BoundExpression } from "./expression/evaluate.js";
 import { selectRows } from "./expression/evaluate.js";
 import { type ColumnNeeds, type ScanSource, unionOf, type Window, windowRows, windowsOf, without } from "./plan.js";
-import { mightMatch } from "./prune.js";
+import { provesEmpty } from "./prune-fragment.js";
 import { readAhead } from "./read-ahead.js";
 import { loadRowIds } from "./row-ids.js";
 import { type RowOffsets, withRowNumbers } from "./row-numbers.js";
@@ -157,27 +157,9 @@ function isPruned(scan: PieceScan, reader: FragmentReader): Promise<boolean> {
 
 async function judge(scan: PieceScan, reader: FragmentReader): Promise<boolean> {
   const { filter, filterNeeds } = scan.request;
-  if (filter === undefined || filterNeeds.schema.nodes.length === 0) return false;
-  const statistics = await reader.statistics(filterNeeds.schema);
-  const pruned = !mightMatch(filter, (path) => statisticsOf(filterNeeds.schema, statistics, path), reader.rows);
-  if (pruned) scan.metrics.fragmentsPruned++;
-  return pruned;
-}
-
-function statisticsOf<T>(
-  schema: TableSchema,
-  statistics: ReadonlyMap<number, T>,
-  path: readonly string[],
-): T | undefined {
-  let nodes = schema.nodes;
-  let id: number | undefined;
-  for (const name of path) {
-    const node = nodes.find((one) => one.field.name === name);
-    if (node === undefined) return undefined;
-    id = node.id;
-    nodes = node.children;
-  }
-  return id === undefined ? undefined : statistics.get(id);
+  if (filter === undefined || !(await provesEmpty(reader, filter, filterNeeds.schema))) return false;
+  scan.metrics.fragmentsPruned++;
+  return true;
 }
 
 async function readLive(

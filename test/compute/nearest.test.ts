@@ -40,7 +40,11 @@ const KNOWN_SCHEMA = new arrow.Schema([
   new arrow.Field("v", vectorOf(new arrow.Float32(), 2), true),
 ]);
 
-async function search(plan: Partial<NearestPlan>, schema = KNOWN_SCHEMA, specs = KNOWN): Promise<Row[]> {
+async function search(
+  plan: Partial<NearestPlan>,
+  schema = KNOWN_SCHEMA,
+  specs: readonly FragmentSpec[] = KNOWN,
+): Promise<Row[]> {
   const { source } = await sampleTable(schema, specs);
   return collect(nearest(source, { vectors: [[1, 0]], columns: [{ name: "id" }], ...plan }));
 }

@@ -7,6 +7,8 @@ import { parseExpression } from "../../src/compute/expression/parse.js";
 import { newMetrics } from "../../src/compute/pieces.js";
 import { outputSchema, queryableSchema, type ScanPlan, scan } from "../../src/compute/scan.js";
 import { takeOffsets, takeRowIds } from "../../src/compute/take.js";
+import { FragmentList } from "../../src/format/fragment-list.js";
+import { encodeRowIdSequence } from "../../src/format/row-ids.js";
 import type { TableSchema } from "../../src/format/schema.js";
 import { collect, type FragmentSpec, type Row, sampleTable } from "./sample-table.js";
 
@@ -127,7 +129,7 @@ describe("a scan against a row by row model", () => {
         expect(sizes.every((size) => size > 0 && size <= (batchRows ?? size))).toBe(true);
         expect(await countRows(source, plan.filter)).toBe(matching.length);
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
   });
 
@@ -144,7 +146,7 @@ describe("a scan against a row by row model", () => {
         const found = rows.filter((row) => wanted.has(row._rowid as bigint));
         expect(await collect(takeRowIds(source, ids, plan))).toEqual(found.map((row) => pick(row, names)));
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 });
@@ -209,6 +211,69 @@ describe("a plan", () => {
     refused({ limit: -1 });
     refused({ offset: 0.5 });
     expect(source.cache.counters.requests).toBe(0);
+  });
+});
+
+describe("fragments of many windows", () => {
+  const rows = Array.from({ length: 150_000 }, (_, id): Row => ({ id, s: `${id % 1000}` }));
+  const deleted = [0, 65_535, 65_536, 149_999];
+  const table = sampleTable(SCHEMA, [{ rows, files: [["id"], ["s"]], deleted }]);
+
+  it.each([
+    ["few", "id % 1000 = 7", (row: Row) => (row.id as number) % 1000 === 7],
+    ["most", "id % 10 > 1", (row: Row) => (row.id as number) % 10 > 1],
+    [
+      "first few, then most",
+      "id < 5 OR id > 70000",
+      (row: Row) => (row.id as number) < 5 || (row.id as number) > 70_000,
+    ],
+  ])("%s rows match: columns read late and columns read at once agree", async (_, text, matches) => {
+    const { source, schema } = await table;
+    const gone = new Set(deleted);
+    const expected = rows.filter((row) => matches(row) && !gone.has(row.id as number));
+    const plan = { columns: [{ name: "s" }, { name: "_rowid" }], filter: filterOf(schema, text) };
+    const found = await collect(scan(source, plan));
+    expect(found.length).toBe(expected.length);
+    expect(found.every((row, i) => row.s === expected[i]!.s && row._rowid === BigInt(expected[i]!.id as number))).toBe(
+      true,
+    );
+    expect(await countRows(source, plan.filter)).toBe(expected.length);
+    const page = await collect(scan(source, { ...plan, offset: 100, limit: 3 }));
+    expect(page.map(({ s }) => s)).toEqual(expected.slice(100, 103).map(({ s }) => s));
+  });
+});
+
+describe("stable row ids", () => {
+  it("come from the fragments, in results, filters and takes, and addresses stay what they are", async () => {
+    const table = await sampleTable(SCHEMA, [
+      { rows: [{ id: 1 }, { id: 2 }, { id: 3 }], deleted: [0] },
+      { rows: [{ id: 4 }] },
+    ]);
+    const idsOf = [
+      encodeRowIdSequence([
+        { kind: "range", start: 10, end: 12 },
+        { kind: "range", start: 40, end: 41 },
+      ]),
+      encodeRowIdSequence([{ kind: "range", start: 30, end: 31 }]),
+    ];
+    const fragments = [...table.source.fragments].map((fragment, i) => ({
+      ...fragment,
+      rowIds: { kind: "inline", bytes: idsOf[i]! } as const,
+    }));
+    const source = { ...table.source, fragments: FragmentList.from(fragments), stableRowIds: true };
+    const plan = { columns: [{ name: "id" }], withRowId: true };
+    expect(await collect(scan(source, { ...plan, withRowAddress: true }))).toEqual([
+      { id: 2, _rowid: 11n, _rowaddr: 1n },
+      { id: 3, _rowid: 40n, _rowaddr: 2n },
+      { id: 4, _rowid: 30n, _rowaddr: 2n ** 32n },
+    ]);
+    expect(await collect(scan(source, { ...plan, filter: filterOf(table.schema, "_rowid > 20") }))).toHaveLength(2);
+    expect(await collect(takeRowIds(source, [30n, 40n, 10n, 5n], plan))).toEqual([
+      { id: 3, _rowid: 40n },
+      { id: 4, _rowid: 30n },
+    ]);
+    const none = { ...source, fragments: table.source.fragments };
+    await expect(collect(scan(none, plan))).rejects.toMatchObject({ code: "CORRUPT" });
   });
 });
 

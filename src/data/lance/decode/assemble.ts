@@ -112,7 +112,7 @@ function slotsOf(layer: Layer, sink: LeafSink): Slots {
 }
 
 /** Without lists every entry is a slot. */
-function rowSlots(def: Uint16Array, length: number, nullLevel: number): Slots {
+export function rowSlots(def: Uint16Array, length: number, nullLevel: number): Slots {
   const validity = new Uint8Array(bitmapBytes(length));
   let valid = 0;
   const whole = length & ~7;

@@ -144,7 +144,7 @@ function newSink(leaf: LeafColumn, rows: number): LeafSink {
   return { levels: new LevelSink(capacity, hasLists), values: sinkFor(leaf.shape, capacity) };
 }
 
-function storedBytes(info: ColumnInfo): number {
+export function storedBytes(info: ColumnInfo): number {
   let bytes = 0;
   for (const page of info.pages) for (const buffer of page.buffers) bytes += buffer.end - buffer.start;
   return bytes;

@@ -9,7 +9,7 @@ import type { Extent, PageInfo } from "../container.js";
 import { checkLevelEncoding, decodeBlock, decodeLevels } from "./block-values.js";
 import type { ByteReader } from "./byte-reader.js";
 import { type ChunkPick, type ChunkTable, chunkRuns, decodeChunkTable, pickChunks } from "./chunk-table.js";
-import { type ChunkDecoder, chunkDecoder } from "./chunk-values.js";
+import { type ChunkDecoder, chunkDecoder, flatBits } from "./chunk-values.js";
 import { DECODED_MAX_BYTES, damaged } from "./damage.js";
 import { decompress, type Scheme, schemeOf } from "./general.js";
 import { type CanonicalForm, canonicalForm, countVisible, keepRows, type PageLevels, pageLevels } from "./levels.js";
@@ -96,8 +96,8 @@ function integerBytes(encoding: CompressiveEncoding | undefined): number {
   let bits = 0;
   if (compression?.case === "flat") bits = Number(compression.value.bitsPerValue);
   else if (compression?.case === "inlineBitpacking") bits = Number(compression.value.uncompressedBitsPerValue);
-  else if (compression?.case === "rle" && compression.value.values?.compression.case === "flat") {
-    bits = Number(compression.value.values.compression.value.bitsPerValue);
+  else if (compression?.case === "rle" || compression?.case === "byteStreamSplit") {
+    bits = flatBits(compression.value.values, "dictionary indices");
   }
   if (bits !== 8 && bits !== 16 && bits !== 32 && bits !== 64) damaged(`dictionary indices of ${bits} bits`);
   return bits / 8;

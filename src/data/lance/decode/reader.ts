@@ -16,6 +16,7 @@ import { openColumn } from "./column.js";
 import type { ColumnReader } from "./column-reader.js";
 import { BatchTooLarge } from "./damage.js";
 import { type Ranges, rangesLength } from "./sinks.js";
+import { openColumn20 } from "./v20/column.js";
 
 const BATCH_ROWS = 65_536;
 /** What a batch should take in memory, as far as it can be told before it is read. */
@@ -80,7 +81,10 @@ class ColumnCache {
         file: this.#file,
         nodeOf: (id: number) => this.#nodes.get(id),
       };
-      column = openColumn(source, node);
+      column =
+        this.#container.minor === 3 || this.#container.minor === 0
+          ? openColumn20(source, node)
+          : openColumn(source, node);
       this.#columns.set(node, column);
       column.catch(() => this.#columns.delete(node));
     }

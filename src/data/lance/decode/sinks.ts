@@ -156,7 +156,8 @@ export class BitSink {
 
   append(source: Uint8Array, from: number, count: number): void {
     if (source.byteLength * 8 < from + count) damaged(`${count} bits do not fit in ${source.byteLength} bytes`);
-    copyBits(source, from, this.bytes, this.extend(count), count);
+    const at = this.extend(count);
+    copyBits(source, from, this.bytes, at, count);
   }
 
   appendEmpty(count: number): void {

@@ -193,12 +193,17 @@ class CommitRun {
       await this.#settleUnknown(error, attempt, head);
       outcome = "exists";
     }
-    const mine = outcome === "created" || (outcome === "exists" && (await this.#isMine(attempt.staged.version, head)));
-    if (!mine) {
-      await this.#discardAttempt(attempt);
-      return undefined;
+    // From here on the version may be there: an error says nothing about the outcome and must remove nothing.
+    try {
+      if (outcome === "created") return await this.#confirm(attempt, head);
+      if (outcome === "exists" && (await this.#isMine(attempt.staged.version, head))) {
+        return await this.#confirm(attempt, head);
+      }
+    } catch (error) {
+      throw isTableError(error, "UNKNOWN_OUTCOME") ? error : this.#unknown(attempt.staged.version, error);
     }
-    return this.#confirm(attempt, head);
+    await this.#discardAttempt(attempt);
+    return undefined;
   }
 
   /** Everything that can be on disk before the name is: manifest, deletion files, data files, inherited files. */

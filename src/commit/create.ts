@@ -72,7 +72,9 @@ export async function createFirstVersion(
     await Promise.all(proposal.stagedPaths.map((path) => table.store.delete(path).catch(() => {})));
     return undefined;
   }
-  const info = await table.store.head(manifestPath(1, "v2"));
+  const info = await table.store.head(manifestPath(1, "v2")).catch((error: unknown) => {
+    throw unknownCreation(table, transaction.uuid, error);
+  });
   if (info === undefined) return table.refresh();
   const snapshot = new Snapshot({ version: 1, scheme: "v2", identity: info.identity }, manifest);
   table.committed(snapshot, new Map(), transaction);
@@ -95,8 +97,6 @@ async function publish(
     const staged = await staging;
     if (!taken && (await publishVersion(store, staged, table.boundary)) === "created") return true;
     await staged.object.discard();
-    const other = await readManifest(store, 1, "v2");
-    return other !== undefined && (await readTransaction(store, other))?.uuid === uuid;
   } catch (error) {
     await staging.then((staged) => staged.object.discard()).catch(() => {});
     if (!isTableError(error, "UNKNOWN_OUTCOME")) {
@@ -105,4 +105,18 @@ async function publish(
     }
     throw error;
   }
+  try {
+    const other = await readManifest(store, 1, "v2");
+    return other !== undefined && (await readTransaction(store, other))?.uuid === uuid;
+  } catch (error) {
+    throw unknownCreation(table, uuid, error);
+  }
+}
+
+function unknownCreation(table: SharedTable, uuid: string, cause: unknown): TableError {
+  return new TableError(
+    "UNKNOWN_OUTCOME",
+    `It is not known whether table '${table.name}' was created. Look for transaction ${uuid} in its first version before repeating the call.`,
+    { details: { version: 1, transaction: uuid }, cause },
+  );
 }

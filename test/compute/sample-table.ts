@@ -79,7 +79,7 @@ export async function sampleTable(
       physicalRows: spec.rows.length,
       ...(deletionFile === undefined ? {} : { deletionFile }),
     });
-    rows.push(...liveRows(spec, id, arrowSchema));
+    for (const row of liveRows(spec, id, arrowSchema)) rows.push(row);
   }
   const store = wrap(plain);
   const cache = new FileCache({ store, codecs: [arrowCodec] });

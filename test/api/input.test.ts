@@ -3,6 +3,13 @@ import * as arrow from "apache-arrow";
 import * as arrow15 from "arrow-15";
 import * as arrow18 from "arrow-18";
 import { expect, test } from "vitest";
+import {
+  fromBufferToRecordBatch,
+  fromDataToBuffer,
+  fromTableToBuffer,
+  makeArrowTable,
+  makeEmptyTable,
+} from "../../src/api/arrow.js";
 import { readInput } from "../../src/api/input.js";
 import { normalizeBatches } from "../../src/data/columns/adopt.js";
 import { buildBatches } from "../../src/data/columns/build.js";
@@ -268,4 +275,51 @@ test("data that is neither rows nor Arrow is refused", async () => {
   await expect(readInput(5 as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   await expect(readInput([])).rejects.toThrow("At least one record or a schema needs to be provided");
   expect((await readInput([], one("a", new arrow.Int8()))).rows).toBe(0);
+});
+
+test("text and binary views become plain text and binary columns", () => {
+  const long = "longer than the twelve bytes that fit into a view";
+  const source = new arrow.Table({
+    t: arrow.vectorFromArray(["a", null, long], new arrow.Utf8View()),
+    b: arrow.vectorFromArray([Buffer.from("x"), null, Buffer.from(long)], new arrow.BinaryView()),
+  });
+  const [batch] = normalizeBatches(source);
+  expect(batch!.schema.fields.map((field) => String(field.type))).toEqual(["Utf8", "Binary"]);
+  expect([...batch!.getChild("t")!]).toEqual(["a", null, long]);
+  expect(Buffer.from(batch!.getChild("b")!.get(2) as Uint8Array).toString()).toBe(long);
+});
+
+test("makeArrowTable follows LanceDB: given types win, absent columns are left out, names outside are refused", () => {
+  const schema = new Schema([
+    new Field("a", new arrow.Int32(), true),
+    new Field(
+      "s",
+      new arrow.Struct([new Field("x", new arrow.Int32(), true), new Field("y", new arrow.Int32(), true)]),
+      true,
+    ),
+    new Field("b", new arrow.Int16(), true),
+  ]);
+  expect(makeArrowTable([{ b: 2, s: { y: 3 } }], { schema }).schema.fields.map(String)).toEqual([
+    "s: Struct<{y:Int32}>",
+    "b: Int16",
+  ]);
+  expect(
+    makeArrowTable([{ v16: [1, 2] }], { vectorColumns: { v16: { type: new arrow.Float16() } } }).schema.fields.map(
+      String,
+    ),
+  ).toEqual(["v16: FixedSizeList[2]<Float16>"]);
+  expect(String(makeArrowTable([{ s: "x" }], { dictionaryEncodeStrings: true }).schema.fields[0]!.type)).toBe(
+    "Dictionary<Int32, Utf8>",
+  );
+  expect(() => makeArrowTable([{ z: 1 }], { schema })).toThrow("Found field not in schema: z at row 0");
+  expect(() => makeArrowTable([])).toThrow("At least one record or a schema needs to be provided");
+  expect(makeEmptyTable(schema).numRows).toBe(0);
+});
+
+test("tables go through IPC bytes and back, empty ones with their schema", async () => {
+  const full = makeArrowTable([{ a: 1, b: "x" }]);
+  const read = arrow.tableFromIPC(await fromTableToBuffer(full));
+  expect(read.toArray().map((row) => row.toJSON())).toEqual([{ a: 1, b: "x" }]);
+  expect((await fromBufferToRecordBatch(await fromDataToBuffer([{ a: 1 }])))?.numRows).toBe(1);
+  expect(await fromBufferToRecordBatch(await fromTableToBuffer(makeEmptyTable(full.schema)))).toBeNull();
 });

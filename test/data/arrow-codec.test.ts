@@ -4,10 +4,10 @@ import * as arrow15 from "arrow-15";
 import * as arrow18 from "arrow-18";
 import { expect, test } from "vitest";
 import { arrowCodec } from "../../src/data/arrow/codec.js";
-import { encodeChecksums } from "../../src/data/checksums.js";
 import { isTableError } from "../../src/support/errors.js";
 import { bytesOfFile, CountingSource, dataFileOf, describeCodec } from "../contract/codec-contract.js";
 import { makeBatches, plain, SAMPLES, schemaOf, valuesOf } from "../contract/codec-samples.js";
+import { reseal } from "../contract/reseal.js";
 
 describeCodec({ codec: arrowCodec, checksums: true });
 
@@ -43,19 +43,6 @@ function plainOf(value: unknown): unknown {
   return plain(value);
 }
 
-/** The file with the checksums that its bytes have now, as somebody who wants to be believed would write it. */
-function reseal(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer);
-  const size = bytes.byteLength;
-  const footerStart = size - 10 - view.getInt32(size - 10, true);
-  if (footerStart < 24 || footerStart >= size) return bytes;
-  const sectionStart = footerStart - view.getUint32(footerStart - 12, true);
-  if (sectionStart < 0 || sectionStart > footerStart) return bytes;
-  const footer = bytes.subarray(footerStart);
-  const data = bytes.subarray(0, sectionStart);
-  return new Uint8Array(Buffer.concat([data, encodeChecksums([data], footer), footer]));
-}
-
 test("a hostile file with valid checksums gives rows or a typed error, whatever byte it lies in", async () => {
   const columns = Object.fromEntries(
     ["bool", "utf8", "largeList", "struct", "dictionary", "vector"].map((name) => [name, SAMPLES[name]!]),
@@ -65,23 +52,22 @@ test("a hostile file with valid checksums gives rows or a typed error, whatever 
   const bytes = bytesOfFile(encoded);
   let refused = 0;
   for (let at = 0; at < bytes.byteLength; at++) {
-    for (const change of [0x01, 0xff]) {
-      const damaged = bytes.slice();
-      damaged[at]! ^= change;
-      try {
-        const source = new CountingSource(reseal(damaged));
-        const reader = await arrowCodec.open(source, { ...dataFileOf(encoded), sizeBytes: 0 }, schema);
-        for await (const batch of reader.read({ schema })) {
-          expect(batch.numRows).toBeLessThanOrEqual(5);
-          for (let i = 0; i < schema.nodes.length; i++) valuesOf([batch], i);
-        }
-      } catch (error) {
-        if (!isTableError(error, "CORRUPT") && !isTableError(error, "NOT_SUPPORTED")) {
-          throw new Error(`byte ${at} ^ ${change}`, { cause: error });
-        }
-        refused++;
+    const change = at % 2 === 0 ? 0x01 : 0xff;
+    const damaged = bytes.slice();
+    damaged[at]! ^= change;
+    try {
+      const source = new CountingSource(reseal(damaged, (view) => view.getInt32(view.byteLength - 10, true) + 10));
+      const reader = await arrowCodec.open(source, { ...dataFileOf(encoded), sizeBytes: 0 }, schema);
+      for await (const batch of reader.read({ schema })) {
+        expect(batch.numRows).toBeLessThanOrEqual(5);
+        for (let i = 0; i < schema.nodes.length; i++) valuesOf([batch], i);
       }
+    } catch (error) {
+      if (!isTableError(error, "CORRUPT") && !isTableError(error, "NOT_SUPPORTED")) {
+        throw new Error(`byte ${at} ^ ${change}`, { cause: error });
+      }
+      refused++;
     }
   }
-  expect(refused).toBeGreaterThan(1000);
+  expect(refused).toBeGreaterThan(500);
 });

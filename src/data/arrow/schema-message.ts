@@ -209,9 +209,20 @@ function decodeNestedType(reader: FlatReader, id: number, body: TablePosition, c
       if (childrenOf(children[0]!.type as DataType).length !== 2) throw new FlatError("a map without keys and values");
       return new Map_(children[0] as unknown as ConstructorParameters<typeof Map_>[0], reader.u8(body, 0) !== 0);
     default:
+      if (!PLAIN_IDS.includes(id)) throw new FlatError(`a column of a type that is never written (${id})`);
       return adoptType({ typeId: id } as unknown as DataType);
   }
 }
+
+/** Types without parameters. */
+const PLAIN_IDS: readonly number[] = [
+  TYPE_ID.null,
+  TYPE_ID.bool,
+  TYPE_ID.utf8,
+  TYPE_ID.largeUtf8,
+  TYPE_ID.binary,
+  TYPE_ID.largeBinary,
+];
 
 function isListId(id: number): boolean {
   return id === TYPE_ID.list || id === TYPE_ID.largeList || id === TYPE_ID.fixedSizeList;

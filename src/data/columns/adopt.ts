@@ -32,12 +32,12 @@ import {
   Utf8,
   Vector,
 } from "apache-arrow";
+import { sameType } from "../../format/schema.js";
 import { TableError } from "../../support/errors.js";
+import { nullColumn } from "../kernels/column.js";
 import { castColumn } from "./cast.js";
 import { CellError, refuseNull, toTableError, withinChild } from "./cell-error.js";
 import { childrenOf, largeListType, makeBatch, makeColumn, TYPE_ID, validityOf } from "./layout.js";
-import { nullColumn } from "./null-column.js";
-import { sameType } from "./same-type.js";
 
 /** What all copies of apache-arrow have in common, as far as it is needed here. */
 export interface SchemaLike {
@@ -207,9 +207,17 @@ export function adoptColumn(data: Data, field: Field, length: number): Data {
   const type = field.type as DataType;
   const source = data.type as DataType;
   const cut = data.length === length ? data : data.slice(0, length);
-  const column = sameType(source, type) ? rewrap(cut, type) : castColumn(rewrap(cut, source), type);
+  const column = sameType(source, type)
+    ? rewrap(cut, type)
+    : castColumn(isView(source) ? cut : rewrap(cut, source), type);
   if (!field.nullable) checkNoNulls(column);
   return column;
+}
+
+/** Views have any number of buffers, which only their own copy of apache-arrow can hold together. */
+function isView(type: DataType): boolean {
+  const id = type.typeId as number;
+  return id === TYPE_ID.utf8View || id === TYPE_ID.binaryView;
 }
 
 /** The same buffers under a type object of our own copy. Buffers are checked against the length they claim. */

@@ -4,13 +4,14 @@
  * equal length to vectors, units of time (checked). Text is never read as numbers, nor numbers printed.
  */
 import { type Data, type DataType, type Dictionary, Field, type Int, Vector } from "apache-arrow";
+import { sameType } from "../../format/schema.js";
+import { nullColumn } from "../kernels/column.js";
+import { gather } from "../kernels/gather.js";
+import { splice } from "../kernels/splice.js";
 import { buildColumn } from "./build.js";
 import { CellError, refuse } from "./cell-error.js";
 import { fromFloat16 } from "./float16.js";
-import { gather } from "./gather.js";
 import { bitAt, bytesOf, childrenOf, layoutOf, makeColumn, type Offsets, TYPE_ID, validityOf } from "./layout.js";
-import { nullColumn } from "./null-column.js";
-import { sameType } from "./same-type.js";
 
 type Family = "number" | "text" | "binary" | "time" | "list" | "struct" | "other";
 
@@ -60,14 +61,9 @@ export function castColumn(data: Data, type: DataType): Data {
 export function decodeDictionary(data: Data): Data {
   const { indices, dictionary } = data.type as Dictionary;
   const valueType = dictionary as DataType;
-  const chunks = (data.dictionary?.data ?? []) as Data[];
-  const whole =
-    chunks.length === 1
-      ? chunks[0]!
-      : gather(
-          valueType,
-          chunks.map((chunk) => ({ data: chunk })),
-        );
+  // Behind the values lies one null, for rows that have no index.
+  const whole = splice([...((data.dictionary?.data ?? []) as Data[]), nullColumn(valueType, 1)]);
+  const size = whole.length - 1;
   const picked = new Uint32Array(data.length);
   const places = makeColumn(indices as Int, {
     length: data.length,
@@ -77,15 +73,13 @@ export function decodeDictionary(data: Data): Data {
     values: data.values as ArrayBufferView,
   });
   const present = valuesOf(places);
-  const missing = whole.length;
   for (let i = 0; i < data.length; i++) {
-    const place = present[i] == null ? missing : Number(present[i]);
-    if (present[i] != null && (place < 0 || place >= whole.length))
+    const place = present[i] == null ? size : Number(present[i]);
+    if (present[i] != null && (place < 0 || place >= size))
       refuse(i, place, data.type as DataType, "an index within the dictionary");
     picked[i] = place;
   }
-  const pieces = gather(valueType, [{ data: whole }, { data: nullColumn(valueType, 1) }]);
-  return gather(valueType, [{ data: pieces, rows: picked }]);
+  return gather(whole, picked);
 }
 
 function isPresent(data: Data): (index: number) => boolean {
@@ -208,6 +202,6 @@ function castVectors(data: Data, type: DataType, child: Data, bounds: Float64Arr
   }
   const element = childrenOf(type)[0]!.type as DataType;
   const source = child.length === 0 && items.length > 0 ? nullColumn(element, 1) : child;
-  const children = [gather(element, [{ data: source, rows: items }])];
+  const children = [gather(source, items)];
   return makeColumn(type, { length, nullCount, bitOffset: offset, validity: validityOf(data), children });
 }

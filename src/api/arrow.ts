@@ -166,9 +166,10 @@ export async function fromRecordBatchToBuffer(batch: RecordBatch): Promise<Buffe
   return Buffer.from(await RecordBatchFileWriter.writeAll([batch]).toUint8Array());
 }
 
-/** The first record batch of Arrow IPC file bytes; null when there is none. */
+/** The first record batch of Arrow IPC file bytes; null when there is none, or none with rows. */
 export async function fromBufferToRecordBatch(data: Uint8Array): Promise<RecordBatch | null> {
   const reader = RecordBatchFileReader.from(data);
   const first = reader.next();
-  return first.done === true ? null : first.value;
+  // Without batches, some versions of apache-arrow give one that has no rows.
+  return first.done === true || first.value.numRows === 0 ? null : first.value;
 }

@@ -1,0 +1,181 @@
+/**
+ * Random histories: several simulated processes write, read, die and come back on one disk that loses what was not
+ * synced. Each process writes rows of its own and a counter that all share; the oracle believes only answers.
+ *
+ * SEED=n replays one seed; SEEDS=n runs so many (300 in the suite). One seed gives one log.
+ */
+import { expect, test } from "vitest";
+import type { Table } from "../../src/api/table.js";
+import { isTableError } from "../../src/support/errors.js";
+import type { Chance } from "./chance.js";
+import type { SimulatedProcess } from "./process.js";
+import { checkVersions, connectIn, Oracle, readRows, TABLE, type TestRow } from "./table-world.js";
+import { type Fault, simulate, type World } from "./world.js";
+
+const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
+const FIRST = Number(process.env.SEED ?? 1);
+const PROCESSES = 3;
+const ROUNDS = 2;
+const STEPS = 6;
+const COUNTER = 0;
+
+interface History {
+  readonly world: World;
+  readonly oracle: Oracle;
+  /** Increments of the counter: acknowledged for certain, and perhaps. */
+  sure: number;
+  maybe: number;
+  nextId: number;
+  readonly wrong: string[];
+}
+
+/** One random write of one process to rows of its own, or to the counter. */
+async function step(history: History, table: Table, process: SimulatedProcess, own: Set<number>, chance: Chance) {
+  const dice = chance.next();
+  const changes = new Map<number, number | "absent">();
+  let run: () => Promise<unknown>;
+  if (dice < 0.3 || own.size === 0) {
+    const rows = Array.from({ length: 1 + chance.below(3) }, () => ({ id: history.nextId++, n: chance.below(100) }));
+    for (const row of rows) changes.set(row.id, row.n);
+    run = () => table.add(rows);
+    for (const row of rows) own.add(row.id);
+  } else if (dice < 0.5) {
+    const id = chance.pick([...own]);
+    const n = 100 + chance.below(100);
+    const there = !history.oracle.possible(id).has("absent");
+    if (!there) return;
+    changes.set(id, n);
+    run = () => table.update({ where: `id = ${id}`, values: { n } });
+  } else if (dice < 0.65) {
+    const id = chance.pick([...own]);
+    changes.set(id, "absent");
+    own.delete(id);
+    run = () => table.delete(`id = ${id}`);
+  } else if (dice < 0.8) {
+    const id = chance.pick([...own]);
+    const fresh = history.nextId++;
+    const n = 200 + chance.below(100);
+    own.add(fresh);
+    changes.set(id, n).set(fresh, n);
+    const rows = [...changes.keys()].map((each) => ({ id: each, n }));
+    run = () => table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(rows);
+  } else {
+    await increment(history, table, process);
+    return;
+  }
+  const outcome = await process.spawn(run);
+  note(history, outcome);
+  history.oracle.record(changes, outcome);
+}
+
+async function increment(history: History, table: Table, process: SimulatedProcess): Promise<void> {
+  history.maybe++;
+  const outcome = await process.spawn(() => table.update({ where: `id = ${COUNTER}`, valuesSql: { n: "n + 1" } }));
+  note(history, outcome);
+  if (outcome.kind === "done") history.sure++;
+  if (outcome.kind === "failed" && !isTableError(outcome.error, "UNKNOWN_OUTCOME")) history.maybe--;
+}
+
+/** Without injected errors only a death may keep a write from its answer. */
+function note(history: History, outcome: { kind: string; error?: unknown }): void {
+  if (outcome.kind !== "failed") return;
+  const typed = isTableError(outcome.error);
+  const code = typed ? outcome.error.code : "";
+  if (!typed || !["UNAVAILABLE", "UNKNOWN_OUTCOME"].includes(code)) history.wrong.push(`failed: ${outcome.error}`);
+}
+
+/** Reads one version again and again while others write: it never changes. */
+async function pinned(history: History, process: SimulatedProcess): Promise<void> {
+  const table = await connectIn(process).openTable(TABLE);
+  await table.checkout(await table.version());
+  const first = JSON.stringify(await readRows(table));
+  for (let i = 0; i < 4; i++) {
+    await process.runtime.sleep(3);
+    const again = JSON.stringify(await readRows(table));
+    if (again !== first) history.wrong.push(`a pinned version changed from ${first} to ${again}`);
+  }
+}
+
+function faultOf(world: World, chance: Chance): Fault {
+  const dice = chance.next();
+  if (dice < 0.35) return { kill: chance.pick(["before", "after", "torn"] as const) };
+  if (dice < 0.55) return { powerCut: chance.pick(["before", "after"] as const) };
+  void world;
+  return { fail: chance.pick(["EIO", "ENOSPC", "EMFILE"]), when: chance.pick(["before", "after"] as const) };
+}
+
+async function round(history: History): Promise<void> {
+  const { world } = history;
+  const { chance } = world;
+  const faults = new Map<number, Fault>();
+  for (let i = chance.below(4); i > 0; i--) faults.set(world.calls + chance.below(600), faultOf(world, chance));
+  world.onCall = (call) => faults.get(call.number);
+  await world.run(() =>
+    Promise.all([
+      ...Array.from({ length: PROCESSES }, async () => {
+        const process = world.process();
+        const mine = chance.fork();
+        const own = new Set<number>();
+        const opened = await process.spawn(() => connectIn(process).openTable(TABLE));
+        if (opened.kind !== "done") return;
+        for (let i = 0; i < STEPS && process.alive; i++) await step(history, opened.value, process, own, mine);
+      }),
+      (async () => {
+        const process = world.process();
+        await process.spawn(() => pinned(history, process));
+      })(),
+    ]),
+  );
+  world.onCall = () => undefined;
+  if (chance.flip()) world.crash();
+  else await world.settle();
+}
+
+async function check(history: History): Promise<void> {
+  const { world, oracle } = history;
+  const reader = world.process();
+  await world.run(async () => {
+    const table = await connectIn(reader).openTable(TABLE);
+    const rows = await readRows(table);
+    const counter = rows.find((row) => row.id === COUNTER) as TestRow;
+    const others = rows.filter((row) => row.id !== COUNTER);
+    history.wrong.push(...oracle.contradictions(others));
+    if (counter === undefined || counter.n < history.sure || counter.n > history.maybe) {
+      history.wrong.push(`the counter is ${counter?.n}, acknowledged ${history.sure}, at most ${history.maybe}`);
+    }
+    history.wrong.push(...(await checkVersions(table)));
+    history.sure = counter?.n ?? 0;
+    history.maybe = history.sure;
+    oracle.settle(others);
+  });
+}
+
+async function play(seed: number): Promise<History> {
+  const world = simulate(seed);
+  const history: History = { world, oracle: new Oracle(), sure: 0, maybe: 0, nextId: 1, wrong: [] };
+  await world.run(() => connectIn(world.process()).createTable(TABLE, [{ id: COUNTER, n: 0 }]));
+  for (let i = 0; i < ROUNDS; i++) {
+    await round(history);
+    await check(history);
+    if (history.wrong.length > 0) break;
+  }
+  return history;
+}
+
+test(`${SEEDS} random histories with deaths, faults and power cuts keep every promise`, {
+  timeout: 200_000,
+}, async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const history = await play(seed).catch((error: unknown) => {
+      throw new Error(`SEED=${seed}: ${error instanceof Error ? error.stack : error}`);
+    });
+    expect(history.wrong, `replay with SEED=${seed}\n${history.world.tail(60)}`).toEqual([]);
+  }
+});
+
+test("one seed gives one log", async () => {
+  const first = await play(4711);
+  const again = await play(4711);
+  expect(again.world.log).toEqual(first.world.log);
+  expect(first.world.log.length).toBeGreaterThan(300);
+});

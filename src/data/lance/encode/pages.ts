@@ -19,6 +19,8 @@ import { sliceColumn } from "./slices.js";
 /** Above this many bytes a value is zipped rather than put into a chunk. */
 const WIDE_VALUE_BYTES = 256;
 const INLINE_VALUE_BYTES_MAX = 32;
+/** Levels without a value slot in one page of mini-blocks. */
+const HIDDEN_LEVELS_MAX = { small: 8 * 1024, large: 32 * 1024 } as const;
 export interface PageOptions {
   /** 2.2 and later: chunks may exceed 32 KiB and constant pages may hold a value. */
   readonly largeChunks: boolean;
@@ -53,8 +55,9 @@ function encodePage(values: LeafColumn, levels: PageLevels, rows: number, option
   if (values.length === 0 || nothingVisible(levels)) return emptyPage(levels);
   const constant = options.largeChunks && !levels.rep && !levels.def ? constantValue(values) : undefined;
   if (constant) return { layout: constantLayout({ layers: levels.layers, inlineValue: constant }), buffers: [] };
-  if (values.kind === "variable" && isLongText(values)) return encodeVariableFullZip(values, levels, rows);
-  if (isZipped(values, levels)) return encodeFixedFullZip(values, levels, rows);
+  if (values.kind === "variable" && (isLongText(values) || isSparse(values, levels, options)))
+    return encodeVariableFullZip(values, levels, rows);
+  if (isZipped(values, levels, options)) return encodeFixedFullZip(values, levels, rows);
   const { largeChunks } = options;
   if (values.kind !== "dictionary")
     return encodeMiniBlock(chunkValues(values), levels, { items: values.length, largeChunks });
@@ -90,11 +93,17 @@ function constantValue(values: LeafColumn): Uint8Array | undefined {
 }
 
 /** Fixed-width values that are zipped: wide ones, and any that then need no levels and no copy. */
-function isZipped(values: LeafColumn, levels: PageLevels): values is FixedColumn | VectorColumn {
+function isZipped(values: LeafColumn, levels: PageLevels, options: PageOptions): values is FixedColumn | VectorColumn {
   if (values.kind !== "fixed" && values.kind !== "vector") return false;
   if (hasBits(values)) return false;
   if (!levels.rep && !levels.def && !hasItemValidity(values)) return true;
-  return valueBytes(values) >= WIDE_VALUE_BYTES;
+  return valueBytes(values) >= WIDE_VALUE_BYTES || isSparse(values, levels, options);
+}
+
+/** True for a row with so many null or empty lists that no chunk could describe those between two of its values. */
+function isSparse(values: LeafColumn, levels: PageLevels, options: PageOptions): boolean {
+  const limit = options.largeChunks ? HIDDEN_LEVELS_MAX.large : HIDDEN_LEVELS_MAX.small;
+  return levels.rep !== undefined && levels.rep.length - values.length > limit;
 }
 
 function hasBits(values: FixedColumn | VectorColumn): boolean {

@@ -135,6 +135,12 @@ describe("a deletion file is refused", () => {
     );
   });
 
+  test("when the rows inside a container are out of order, which the library itself would believe", async () => {
+    const bytes = encodeRoaring(Uint32Array.of(1, 2, 3));
+    [bytes[16], bytes[18]] = [bytes[18]!, bytes[16]!];
+    await expect(decodeDeletionVector(bytes, "bitmap", "d", 10)).rejects.toEqual(corrupt);
+  });
+
   test("when a crash left it empty", async () => {
     for (const kind of ["arrow", "bitmap"] as const) {
       await expect(decodeDeletionVector(new Uint8Array(), kind, "d", 10)).rejects.toEqual(corrupt);

@@ -154,6 +154,18 @@ describe("a manifest file is refused", () => {
   });
 });
 
+test("a section that runs into the manifest message is refused", () => {
+  const writer = new WireWriter();
+  writer.uint(3, 1);
+  writer.uint(21, 0);
+  const bare = fileAround(writer.finish());
+  const bytes = new Uint8Array(8 + bare.length);
+  bytes.set(bare, 8);
+  new DataView(bytes.buffer).setUint32(0, 9, true);
+  bytes[bytes.length - 16] = 8;
+  expect(() => decodeManifest(bytes, PATH)).toThrow(expect.objectContaining({ code: "CORRUPT" }));
+});
+
 test("fragments between other fields are found, in their order", () => {
   const writer = new WireWriter();
   for (const id of [1, 5]) {

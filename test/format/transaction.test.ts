@@ -127,6 +127,11 @@ test("an operation of a newer version is unknown, never something else", () => {
   expect(decoded).toEqual({ kind: "unknown", fieldNumber: 130, bytes: Uint8Array.of(8, 1) });
 });
 
+test("fields of an index section that are not known are written back", () => {
+  const bytes = Uint8Array.of(0xa8, 0x3f, 5);
+  expect(encodeIndexSection(decodeIndexSection(bytes, PATH))).toEqual(bytes);
+});
+
 test("a compaction in the old form, without groups, is one group", () => {
   const writer = new WireWriter();
   const rewrite = writer.begin(104);

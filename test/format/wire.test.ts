@@ -100,7 +100,7 @@ describe("refused, with path and offset", () => {
   });
 
   test("a nested length beyond the end of the message around it", () => {
-    const read = reader(10, 2, 10, 9, 1, 1, 1, 1).message();
+    const read = reader(10, 2, 10, 3, 1, 1, 1, 1).message();
     read.next();
     expect(() => read.view()).toThrow(corrupt);
   });

@@ -5,7 +5,17 @@ import type { FunctionRecord } from "./functions.js";
 import { equalsAt, indexOfBytes } from "./like.js";
 import { compileRegexp, type Matcher } from "./regexp.js";
 import { BOOL, INT32, INT64, isInteger, kindOf, UTF8 } from "./types.js";
-import { type BytesVector, isValid, nothing, outcomeOf, textAt, textVector, truth, type Vector } from "./vector.js";
+import {
+  type BytesVector,
+  isValid,
+  mapAscii,
+  nothing,
+  outcomeOf,
+  textAt,
+  textVector,
+  truth,
+  type Vector,
+} from "./vector.js";
 
 function isText(type: DataType | undefined): boolean {
   return type !== undefined && (kindOf(type) === "utf8" || kindOf(type) === "null");
@@ -28,6 +38,27 @@ function toText(usage: string, least: number, most: number, one: (...texts: stri
         return textVector(out, type, outcome);
       };
       return { args: types.map(() => UTF8), type: UTF8, kernel };
+    },
+  };
+}
+
+/** `lower` and `upper`: at once for ASCII, by code points for the rest. */
+function caseChange(
+  name: string,
+  ascii: readonly [number, number, number],
+  one: (text: string) => string,
+): FunctionRecord {
+  const slow = toText(`${name}(text)`, 1, 1, one);
+  return {
+    usage: slow.usage,
+    resolve(types) {
+      const signature = slow.resolve(types);
+      if (signature === undefined) return undefined;
+      const kernel = (args: readonly Vector[], type: DataType, length: number): Vector => {
+        const fast = args[0]?.form === "bytes" ? mapAscii(args[0], ...ascii) : undefined;
+        return fast === undefined ? signature.kernel(args, type, length) : { ...fast, type };
+      };
+      return { ...signature, kernel };
     },
   };
 }
@@ -217,8 +248,8 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionRecord>> = {
   character_length: length,
   octet_length: toCount("octet_length(text)", byteCount, true),
   bit_length: toCount("bit_length(text)", (vector, i) => byteCount(vector, i) * 8, true),
-  lower: toText("lower(text)", 1, 1, (text) => text.toLowerCase()),
-  upper: toText("upper(text)", 1, 1, (text) => text.toUpperCase()),
+  lower: caseChange("lower", [65, 90, 32], (text) => text.toLowerCase()),
+  upper: caseChange("upper", [97, 122, -32], (text) => text.toUpperCase()),
   trim: trimBoth,
   btrim: trimBoth,
   ltrim: toText("ltrim(text[, characters])", 1, 2, trimmer("start")),

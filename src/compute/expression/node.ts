@@ -13,6 +13,7 @@ import { compileLike, equalsAt, type LikePattern, matchLike } from "./like.js";
 import { BOOL, kindOf } from "./types.js";
 import {
   type BytesVector,
+  mapAscii,
   nothing,
   outcomeOf,
   physicalLength,
@@ -195,6 +196,8 @@ function like(node: Extract<Node, { kind: "like" }>, frame: Frame): Vector {
 
 function foldCase(input: Vector, caseless: boolean): Vector {
   if (!caseless || input.form !== "bytes" || kindOf(input.type) !== "utf8") return input;
+  const ascii = mapAscii(input, 65, 90, 32);
+  if (ascii !== undefined) return ascii;
   const texts: (string | undefined)[] = [];
   for (let i = 0; i < physicalLength(input); i++) {
     texts.push(input.valid === undefined || input.valid[i] === 1 ? textAt(input, i).toLowerCase() : undefined);

@@ -5,47 +5,12 @@
  * is left over at the end: a filter is understood whole or not at all.
  */
 import { TableError } from "../../support/errors.js";
-import type { ArithmeticOperator, CompareOperator, Expression, Literal, TypeName } from "./ast.js";
+import type { Expression, Literal, TypeName } from "./ast.js";
+import { literalOf, negativeNumber, numberLiteral } from "./constant.js";
 import { DEPTH_MAX, LIST_ITEMS_MAX, TERMS_MAX } from "./limits.js";
+import { BIND, RESERVED, SYMBOLS } from "./operators.js";
 import { syntaxError, type Token, templateText, tokenize } from "./token.js";
 import { parseTypeName } from "./type-name.js";
-
-/** How tightly operators bind; the numbers are only an order. */
-const BIND = { or: 1, and: 2, not: 3, is: 4, like: 5, compare: 6, add: 7, multiply: 8, cast: 9 } as const;
-
-const SYMBOLS: ReadonlyMap<string, { readonly bind: number; readonly build: InfixBuilder }> = new Map([
-  ["=", { bind: BIND.compare, build: comparison("=") }],
-  ["==", { bind: BIND.compare, build: comparison("=") }],
-  ["!=", { bind: BIND.compare, build: comparison("!=") }],
-  ["<>", { bind: BIND.compare, build: comparison("!=") }],
-  ["<", { bind: BIND.compare, build: comparison("<") }],
-  ["<=", { bind: BIND.compare, build: comparison("<=") }],
-  [">", { bind: BIND.compare, build: comparison(">") }],
-  [">=", { bind: BIND.compare, build: comparison(">=") }],
-  ["+", { bind: BIND.add, build: arithmetic("+") }],
-  ["-", { bind: BIND.add, build: arithmetic("-") }],
-  ["*", { bind: BIND.multiply, build: arithmetic("*") }],
-  ["/", { bind: BIND.multiply, build: arithmetic("/") }],
-  ["%", { bind: BIND.multiply, build: arithmetic("%") }],
-  ["||", { bind: BIND.multiply, build: (left, right) => ({ kind: "concat", left, right }) }],
-]);
-
-/** Words that cannot be a bare column name, because the dialect's host grammar gives them a meaning. */
-const RESERVED: ReadonlySet<string> = new Set(
-  "and or not in is between like ilike escape case when then else end interval exists select from where group order limit union having similar rlike regexp distinct xor".split(
-    " ",
-  ),
-);
-
-type InfixBuilder = (left: Expression, right: Expression) => Expression;
-
-function comparison(operator: CompareOperator): InfixBuilder {
-  return (left, right) => ({ kind: "compare", operator, left, right });
-}
-
-function arithmetic(operator: ArithmeticOperator): InfixBuilder {
-  return (left, right) => ({ kind: "arithmetic", operator, left, right });
-}
 
 /** The expression that `text` stands for. @throws INVALID_ARGUMENT with a caret under the place; details: position */
 export function parseExpression(text: string): Expression {
@@ -415,58 +380,4 @@ class Parser {
       token,
     );
   }
-}
-
-const INT64_MAX = 2n ** 63n - 1n;
-const UINT64_MAX = 2n ** 64n - 1n;
-
-/** Whole numbers that fit 64 bits stay exact; all others are double precision, as in LanceDB. */
-function numberLiteral(text: string): Literal {
-  if (/^\d+$/.test(text) && text.length <= 20) {
-    const value = BigInt(text);
-    if (value <= UINT64_MAX) return { kind: "integer", value };
-  }
-  return { kind: "float", value: Number(text) };
-}
-
-function negativeNumber(input: Expression): Expression {
-  if (input.kind === "integer") {
-    if (input.value <= INT64_MAX + 1n) return { kind: "integer", value: -input.value };
-    return { kind: "float", value: -Number(input.value) };
-  }
-  if (input.kind === "float") return { kind: "float", value: -input.value };
-  return { kind: "negate", input };
-}
-
-/** The literal of a bound value, or undefined when it is of no known kind. */
-function literalOf(value: unknown): Literal | undefined {
-  if (value === null) return { kind: "null" };
-  switch (typeof value) {
-    case "boolean":
-      return { kind: "boolean", value };
-    case "string":
-      return { kind: "string", value };
-    case "bigint":
-      return value >= -INT64_MAX - 1n && value <= UINT64_MAX ? { kind: "integer", value } : undefined;
-    case "number":
-      // A whole number must fit integer columns too; a float column takes it just as well.
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
-        ? { kind: "integer", value: BigInt(value) }
-        : { kind: "float", value };
-    default:
-      break;
-  }
-  if (value instanceof Uint8Array) return { kind: "bytes", value: Uint8Array.from(value) };
-  if (Object.prototype.toString.call(value) === "[object Date]") {
-    const instant = (value as Date).getTime();
-    return Number.isNaN(instant) ? undefined : { kind: "instant", value: instant };
-  }
-  if (!Array.isArray(value) || value.length > LIST_ITEMS_MAX) return undefined;
-  const items: Literal[] = [];
-  for (const item of value) {
-    const literal = Array.isArray(item) ? undefined : literalOf(item);
-    if (literal === undefined) return undefined;
-    items.push(literal);
-  }
-  return { kind: "array", items };
 }

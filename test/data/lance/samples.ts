@@ -227,6 +227,7 @@ export function tableSchema(arrow: Schema): TableSchema {
 
 /** Every cell of a column in a form that compares with ===. */
 export function cells(chunks: readonly Data[]): string[] {
+  if (chunks.length === 0) return [];
   return [...new Vector([...chunks])].map((value) => JSON.stringify(plain(value)));
 }
 

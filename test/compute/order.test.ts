@@ -129,6 +129,14 @@ describe("an ordered scan with a limit", () => {
     expect(found.map(({ id }) => id)).toEqual(expected.slice(700, 1600).map(({ id }) => id));
   });
 
+  it("keeps NULLs apart by the second key when the limit reaches into them", async () => {
+    const few = rows.map((_, id): Row => ({ id, key: id % 30 === 0 ? id : null, text: null }));
+    const { source } = await sampleTable(schema, [{ rows: few }]);
+    const orderBy = [{ columnName: "key" }, { columnName: "id", ascending: false }];
+    const found = await collect(scan(source, { columns: [{ name: "id" }], orderBy, offset: 2000, limit: 4 }));
+    expect(found.map(({ id }) => id)).toEqual([59_999, 59_998, 59_997, 59_996]);
+  });
+
   it("reads columns that only the result needs for the rows of the result alone", async () => {
     const { source } = await sampleTable(schema, [{ rows: rows.slice(0, half) }]);
     const wide = await collect(scan(source, { orderBy: [{ columnName: "key" }], limit: 2 }));

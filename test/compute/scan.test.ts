@@ -289,6 +289,13 @@ describe("what a scan reads", () => {
     expect(source.cache.counters.requests).toBe(2);
   });
 
+  it("a limit with a filter stops reading when it is reached", async () => {
+    const { source, schema } = await sampleTable(SCHEMA, many(50));
+    const plan = { columns: [{ name: "id" }], filter: filterOf(schema, "s <> 'row 3'"), limit: 12 };
+    expect(await collect(scan(source, plan))).toHaveLength(12);
+    expect(source.cache.counters.requests).toBeLessThanOrEqual(5);
+  });
+
   it("counting without a filter reads nothing", async () => {
     const { source } = await sampleTable(SCHEMA, many(3));
     expect(await countRows(source)).toBe(30);

@@ -2,6 +2,7 @@ import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { arrowCodec } from "../../src/data/arrow/codec.js";
 import { FileBytes, WHOLE_FILE_BYTES_MAX } from "../../src/data/byte-source.js";
+import type { FragmentCodec } from "../../src/data/codec.js";
 import { FileCache } from "../../src/data/file-cache.js";
 import { openFragment } from "../../src/data/fragment.js";
 import { schemaOf } from "../../src/data/held-columns.js";
@@ -48,6 +49,26 @@ describe("a fragment of several files", () => {
     const some = await collect(reader.read({ schema, rows: { offsets: Uint32Array.of(0, 7, 19) } }));
     expect(some.map(({ s }) => s)).toEqual([null, "s7", "s19"]);
     expect((await reader.deletions())?.toArray()).toEqual(Uint32Array.of(2, 5));
+  });
+
+  it("joins files whose batches end at different rows", async () => {
+    const { store, fragment, schema } = await opened([["s"], ["id", "st"]]);
+    const uneven: FragmentCodec = {
+      ...arrowCodec,
+      open: async (source, file, table) => {
+        const reader = await arrowCodec.open(source, file, table);
+        const batchRows = file.path.endsWith("-0.arrow") ? 3 : 5;
+        return {
+          rows: reader.rows,
+          statistics: () => undefined,
+          read: (request) => reader.read({ ...request, batchRows }),
+        };
+      },
+    };
+    const reader = openFragment(new FileCache({ store, codecs: [uneven] }), fragment, schema);
+    expect((await collect(reader.read({ schema }))).map(({ id, s }) => [id, s])).toEqual(
+      ROWS.map(({ id, s }) => [id, s]),
+    );
   });
 
   it("reads a column that no file holds as NULL, and ignores a dead field of a file", async () => {

@@ -1,4 +1,4 @@
-// How long do 4 readers wait for a filtered read while one writer appends without a pause?
+// How long do 4 readers wait for a filtered read while one writer appends without a pause, and does it get its turn?
 import { closedLoop } from "../measure.mjs";
 import { rows } from "../rows.mjs";
 
@@ -23,6 +23,9 @@ export async function round({ state: table, size }) {
     ...reads,
     errors: reads.errors + writes.errors,
     firstError: reads.firstError ?? writes.firstError,
-    facts: { appendsPerSecond: Math.round((writes.operations / writes.wallMs) * 1000) },
+    facts: {
+      appendsPerSecond: Math.round((writes.operations / writes.wallMs) * 1000),
+      slowestAppendMs: Math.round(Math.max(...writes.samplesMs)),
+    },
   };
 }

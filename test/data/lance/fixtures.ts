@@ -132,10 +132,11 @@ function plain(vector: Vector, row: number, type: ColumnCase["type"]): unknown {
       return plainValues(value as Vector, type.child as ColumnCase["type"]);
     case "struct": {
       const fields = type.fields as readonly { name: string; type: ColumnCase["type"] }[];
+      const children = vector.type.children as readonly Field[];
       return Object.fromEntries(
-        fields.flatMap((field, i) => {
-          const child = vector.getChildAt(i);
-          return child === null ? [] : [[field.name, plain(child, row, field.type)]];
+        children.map(({ name }, i) => {
+          const field = fields.find((one) => one.name === name)!;
+          return [name, plain(vector.getChildAt(i)!, row, field.type)];
         }),
       );
     }

@@ -99,8 +99,9 @@ async function* readBatches(
   request: ReadRequest,
   path: string,
 ): AsyncGenerator<RecordBatch> {
-  const ranges = toRanges(request.rows, container.rows, path);
+  // Columns first: they tell a file whose row count is damaged from a caller who asks for too much.
   const columns = await Promise.all(request.schema.nodes.map((node) => cache.get(node)));
+  const ranges = toRanges(request.rows, container.rows, path);
   const rowsMax = batchRows(columns, request.batchRows);
   const cuts = ranges.length === 2 ? pageCuts(columns) : [];
   const batches = splitBatches(ranges, rowsMax, cuts);

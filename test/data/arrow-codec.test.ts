@@ -4,6 +4,7 @@ import * as arrow15 from "arrow-15";
 import * as arrow18 from "arrow-18";
 import { expect, test } from "vitest";
 import { arrowCodec } from "../../src/data/arrow/codec.js";
+import { makeBatch, makeColumn } from "../../src/data/columns/layout.js";
 import { isTableError } from "../../src/support/errors.js";
 import { bytesOfFile, CountingSource, dataFileOf, describeCodec } from "../contract/codec-contract.js";
 import { makeBatches, plain, SAMPLES, schemaOf, valuesOf } from "../contract/codec-samples.js";
@@ -70,4 +71,30 @@ test("a hostile file with valid checksums gives rows or a typed error, whatever 
     }
   }
   expect(refused).toBeGreaterThan(500);
+});
+
+test("offsets that fall are refused, also where the text they point at exists", async () => {
+  const type = new arrow.Utf8();
+  const schema = schemaOf({ t: { type, make: () => null } });
+  const data = makeColumn(type, {
+    length: 3,
+    nullCount: 0,
+    offsets: Int32Array.of(0, 4, 2, 6),
+    values: Buffer.from("abcdef"),
+  });
+  const encoded = await arrowCodec.encode([makeBatch(schema.arrow, [data], 3)], schema);
+  const reader = await arrowCodec.open(new CountingSource(bytesOfFile(encoded)), dataFileOf(encoded), schema);
+  await expect(reader.read({ schema })[Symbol.asyncIterator]().next()).rejects.toThrow("offsets of column node 0 fall");
+});
+
+test("a child that is present under a null parent does not count as present", async () => {
+  const x = new arrow.Field("x", new arrow.Int32(), true);
+  const type = new arrow.Struct([x]);
+  const schema = schemaOf({ s: { type, make: () => null } });
+  const child = makeColumn(x.type, { length: 2, nullCount: 0, values: Int32Array.of(1, 2) });
+  const data = makeColumn(type, { length: 2, nullCount: 1, validity: Uint8Array.of(0b01), children: [child] });
+  const encoded = await arrowCodec.encode([makeBatch(schema.arrow, [data], 2)], schema);
+  const reader = await arrowCodec.open(new CountingSource(bytesOfFile(encoded)), dataFileOf(encoded), schema);
+  expect(reader.statistics(schema.nodes[0]!.id)).toEqual({ nullCount: 1 });
+  expect(reader.statistics(schema.nodes[0]!.children[0]!.id)).toEqual({ min: 1, max: 2 });
 });

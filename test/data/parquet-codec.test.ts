@@ -14,7 +14,7 @@ describeCodec({ codec: parquetCodec, checksums: true });
 const some = (...names: string[]): Record<string, Sample> => Object.fromEntries(names.map((n) => [n, SAMPLES[n]!]));
 
 test("another Parquet reader finds the rows, the field ids and exact statistics of every row group", async () => {
-  const columns = some("int32", "struct", "list");
+  const columns = some("int32", "struct", "vector");
   const schema = schemaOf(columns);
   const encoded = await parquetCodec.encode(makeBatches(schema, columns, 200_000, "none"), schema);
   const metadata = parquetMetadata(bytesOfFile(encoded).buffer as ArrayBuffer);
@@ -22,6 +22,9 @@ test("another Parquet reader finds the rows, the field ids and exact statistics 
   expect(metadata.row_groups.map((group) => group.num_rows)).toEqual([131_072n, 68_928n]);
   const ids = metadata.schema.map((element) => element.field_id).filter((id) => id !== undefined);
   expect(ids).toEqual(nodesDepthFirst(schema).map((node) => node.id));
+  const vector = metadata.row_groups[0]!.columns.find((column) => column.meta_data!.path_in_schema[0] === "vector");
+  expect(vector!.meta_data!.encodings).not.toContain("RLE_DICTIONARY");
+  expect(vector!.meta_data!.codec).toBe("ZSTD");
   const bounds = metadata.row_groups.map((group) => group.columns[0]!.meta_data!.statistics);
   expect(bounds.map((one) => [one?.min_value, one?.max_value])).toEqual([
     [-7, 131_071 * 1000 - 7],

@@ -145,7 +145,7 @@ export class ByteSink {
     }
     if (this.#used + length > this.#block.byteLength) {
       this.#flush();
-      this.#block = new Uint8Array(BLOCK_BYTES_MAX);
+      this.#block = new Uint8Array(Math.min(BLOCK_BYTES_MAX, SHARED_BYTES_MIN + this.sizeBytes));
     }
     this.#block.set(bytes, this.#used);
     this.#used += length;

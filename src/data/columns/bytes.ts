@@ -9,6 +9,7 @@ interface BytesColumn {
 }
 
 const OFFSET_MAX = 0x7fffffff;
+const encoder = new TextEncoder();
 /** Strings joined at a time, so that the joined string stays far below the engine's limit. */
 const JOIN_CHARS = 1 << 22;
 
@@ -53,7 +54,7 @@ function encodeTexts(type: DataType, values: ArrayLike<unknown>, length: number,
       end++;
       ends[end] = base + text.length;
     }
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encoder.encode(text);
     if (bytes.byteLength !== text.length) measureTexts(type, values, start, end, ends);
     parts.push(bytes);
     start = end;

@@ -5,7 +5,7 @@ import { arrange, BATCH_ROWS, encodeIpcStream, summarizePieces } from "../arrow/
 import { encodeSummary, SUMMARY_KEY } from "../arrow/summary.js";
 import { encodeChecksums } from "../checksums.js";
 import type { EncodedDataFile } from "../codec.js";
-import { childrenOf, largeListType, TYPE_ID } from "../columns/layout.js";
+import { hasChildFields, largeListType, TYPE_ID } from "../columns/layout.js";
 import { writeParquetFile } from "./wasm.js";
 
 export const PARQUET_FILE_VERSION = { major: 1, minor: 0 } as const;
@@ -25,7 +25,7 @@ export async function encodeParquetFile(
   const bytes = await writeParquetFile(encodeIpcStream(pieces, withFieldIds(schema)), {
     rowGroupRows: BATCH_ROWS,
     metadata: new Map([[SUMMARY_KEY, encodeSummary(groupRows, summarizePieces(schema, pieces))]]),
-    withoutDictionary: schema.arrow.fields.flatMap(manyValued),
+    withDictionary: schema.arrow.fields.filter(mayRepeat).map((field) => field.name),
   });
   const footerStart = bytes.byteLength - parquetFooterBytes(bytes);
   const data = bytes.subarray(0, footerStart);
@@ -50,11 +50,14 @@ export function parquetFooterBytes(tail: Uint8Array): number {
   return new DataView(tail.buffer, tail.byteOffset, end).getUint32(end - 8, true) + 8;
 }
 
-/** Leaves of floats and vectors: a dictionary of them is built for nothing. */
-function manyValued(field: Field): string[] {
+/**
+ * Columns whose values may repeat. A dictionary of floats or vectors is built for nothing, and parquet-wasm cannot name
+ * the leaves of nested columns, so those do without.
+ */
+function mayRepeat(field: Field): boolean {
   const type = field.type as DataType;
-  if ((type.typeId as number) === TYPE_ID.float) return [field.name];
-  return (type.typeId as number) === TYPE_ID.fixedSizeList ? [`${field.name}.list.${childrenOf(type)[0]!.name}`] : [];
+  const id = type.typeId as number;
+  return id !== TYPE_ID.float && id !== TYPE_ID.bool && id !== TYPE_ID.fixedSizeList && !hasChildFields(type);
 }
 
 const tagged = new WeakMap<TableSchema, Schema>();

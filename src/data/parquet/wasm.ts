@@ -28,8 +28,8 @@ async function load(): Promise<Library> {
 export interface ParquetWriteOptions {
   readonly rowGroupRows: number;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Paths of leaf columns, "a.list.item", whose values hardly repeat. */
-  readonly withoutDictionary: readonly string[];
+  /** Names of top-level columns that are dictionary-encoded; nothing else is. */
+  readonly withDictionary: readonly string[];
 }
 
 /** An Arrow IPC stream as a Parquet file, compressed with zstd. @throws NOT_SUPPORTED for a type that Parquet refuses */
@@ -37,10 +37,11 @@ export async function writeParquetFile(stream: Uint8Array, options: ParquetWrite
   const parquet = await load();
   let builder = new parquet.WriterPropertiesBuilder()
     .setCompression(parquet.Compression.ZSTD)
+    .setDictionaryEnabled(false)
     .setStatisticsEnabled(parquet.EnabledStatistics.Chunk)
     .setMaxRowGroupSize(options.rowGroupRows)
     .setKeyValueMetadata(new Map(options.metadata));
-  for (const path of options.withoutDictionary) builder = builder.setColumnDictionaryEnabled(path, false);
+  for (const name of options.withDictionary) builder = builder.setColumnDictionaryEnabled(name, true);
   const properties = builder.build();
   try {
     // Both calls take over what they are given; nothing of it is left to be freed.

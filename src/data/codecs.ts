@@ -2,10 +2,11 @@
 import { TableError } from "../support/errors.js";
 import { arrowCodec } from "./arrow/codec.js";
 import type { DataFormat, FragmentCodec } from "./codec.js";
+import { lanceCodec } from "./lance/codec.js";
 import { parquetCodec } from "./parquet/codec.js";
 
 /** All codecs that this version has. */
-export const CODECS: readonly FragmentCodec[] = [arrowCodec, parquetCodec];
+export const CODECS: readonly FragmentCodec[] = [arrowCodec, lanceCodec, parquetCodec];
 
 /** The codec of a table's data format. @throws NOT_SUPPORTED for one that this version does not have */
 export function codecFor(dataFormat: DataFormat): FragmentCodec {

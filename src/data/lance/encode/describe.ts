@@ -53,10 +53,6 @@ export function outOfLineBitpacking(bits: number, keptBits: number): Message {
   return message({ 4: message({ 1: bits, 3: flat(keptBits) }) });
 }
 
-export function inlineBitpacking(bits: number): Message {
-  return message({ 5: message({ 1: bits }) });
-}
-
 export function fixedSizeList(dimension: number, items: Message, hasValidity: boolean): Message {
   return message({ 11: message({ 1: dimension, 2: items, 3: hasValidity ? 1 : 0 }) });
 }

@@ -18,6 +18,9 @@ import { sliceColumn } from "./slices.js";
 
 /** Above this many bytes a value is zipped rather than put into a chunk. */
 const WIDE_VALUE_BYTES = 256;
+/** Values up to this size stay in chunks when the page's average is as low as the next line says. */
+const OUTLIER_BYTES_MAX = 4096;
+const OUTLIER_AVERAGE_BYTES_MAX = 64;
 const INLINE_VALUE_BYTES_MAX = 32;
 /** Levels without a value slot in one page of mini-blocks. */
 const HIDDEN_LEVELS_MAX = { small: 8 * 1024, large: 32 * 1024 } as const;
@@ -118,8 +121,11 @@ function hasItemValidity(values: FixedColumn | VectorColumn): boolean {
   );
 }
 
+/** Text whose values are wide, but not because of a few among many short ones: those scan faster in chunks. */
 function isLongText(values: VariableColumn): boolean {
   const { offsets, length } = values;
-  for (let i = 0; i < length; i++) if (offsets[i + 1]! - offsets[i]! >= WIDE_VALUE_BYTES) return true;
-  return false;
+  let widest = 0;
+  for (let i = 0; i < length; i++) widest = Math.max(widest, offsets[i + 1]! - offsets[i]!);
+  const average = (offsets[length]! - offsets[0]!) / length;
+  return widest >= WIDE_VALUE_BYTES && (widest > OUTLIER_BYTES_MAX || average > OUTLIER_AVERAGE_BYTES_MAX);
 }

@@ -162,6 +162,18 @@ describe("the lance codec", () => {
     });
   });
 
+  it("notices any flipped byte behind the pages of a large file when it is opened", async () => {
+    const { batch, schema } = batchOf({ a: sampleColumn("int64", TYPES.int64!, 60_000, "none", 3) });
+    const encoded = await lanceCodec.encode([batch], schema);
+    const source = new MemorySource(encoded.chunks);
+    for (let at = 480_000; at < source.sizeBytes; at++) {
+      source.bytes[at]! ^= 1 << (at % 8);
+      const error = await lanceCodec.open(source, dataFile(encoded), schema).catch((caught: unknown) => caught);
+      expect(isTableError(error, "CORRUPT"), `byte ${at}: ${String(error)}`).toBe(true);
+      source.bytes[at]! ^= 1 << (at % 8);
+    }
+  });
+
   it("reads a row of a large file without reading the file", async () => {
     const { batch, schema } = batchOf({
       a: sampleColumn("int64", TYPES.int64!, 60_000, "none", 3),

@@ -7,6 +7,7 @@ import { Table as ArrowTable, type RecordBatch, type Schema } from "apache-arrow
 import { bindExpression } from "../compute/expression/bind.js";
 import { type OutputColumn, queryableSchema, type ScanSource } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
+import { pace } from "../support/pace.js";
 import type { Runtime } from "../support/runtime.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { atLeast } from "./options.js";
@@ -72,6 +73,7 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
         ...(limit.signal === undefined ? {} : { signal: limit.signal }),
       };
       for await (const batch of this.run(held.source, execution)) {
+        await pace(held.runtime);
         if (limit.signal?.aborted) throw limit.signal.reason;
         yield batch;
       }

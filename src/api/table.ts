@@ -12,6 +12,7 @@ import { countRows } from "../compute/count.js";
 import { bindFilter } from "../compute/expression/bind.js";
 import { queryableSchema } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
+import { pace } from "../support/pace.js";
 import { appendWrite, overwriteWrite } from "./append.js";
 import { parseSql, type SqlInput, sqlText } from "./filter.js";
 import type { InputData } from "./input.js";
@@ -292,8 +293,9 @@ export class Table extends UnbuiltTable {
   /** The version that this handle shows, looked up anew unless it may be as old as the consistency interval. */
   async #snapshot(): Promise<Snapshot> {
     this.#checkOpen();
-    if (this.#pinned !== undefined) return this.#pinned;
     const { settings, shared } = this.#open;
+    await pace(settings.runtime);
+    if (this.#pinned !== undefined) return this.#pinned;
     const nowMs = settings.runtime.monotonicMs();
     if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
     const snapshot = await shared.refresh();

@@ -6,6 +6,7 @@
  */
 import { TableError } from "../support/errors.js";
 import type { Runtime, Timer } from "../support/runtime.js";
+import { Histogram } from "../support/telemetry.js";
 
 export interface QueueOptions {
   /** Waiting writes, at most. */
@@ -51,23 +52,35 @@ export interface SubmitOptions {
 /** One answer for each write of a group, in order. */
 export type GroupOutcome<R> = readonly ({ readonly value: R } | { readonly error: unknown })[];
 
-/** The eleven counters of the queue. */
+/** The eleven counters of the queue. All but `depth` only grow. */
 export interface QueueMetrics {
+  /** Writes that wait at the moment; those of the group being executed have left. */
   depth: number;
+  /** Writes that got a place. */
   admissions: number;
+  /** Writes refused because the queue was full or closed. */
   rejections: number;
+  /** Writes whose time was over before they started. */
   timeouts: number;
+  /** Writes that their signal withdrew before they started. */
   cancellations: number;
+  /** Writes that started. */
   executions: number;
+  /** Writes that were acknowledged. */
   commits: number;
+  /** Writes that started and failed. */
   failures: number;
+  /** Groups of more than one write. */
   groupedBatches: number;
+  /** Syncs that commits of this table asked the disk for: of files, of directories, of names. */
   physicalSyncs: number;
+  /** Syncs that the commits of groups would have cost in addition, had each acknowledged write committed alone. */
   estimatedSyncsSaved: number;
 }
 
 interface Slot<W, R> {
   readonly write: W;
+  readonly arrivedMs: number;
   readonly resolve: (value: R) => void;
   readonly reject: (error: unknown) => void;
   /** Ends the timer and the abort listener; the slot can no longer be withdrawn. */
@@ -88,6 +101,8 @@ export class WriteQueue<W extends QueuedWrite, R> {
     physicalSyncs: 0,
     estimatedSyncsSaved: 0,
   };
+  /** From the call until the write started. */
+  readonly waits = new Histogram();
   readonly #options: QueueOptions;
   readonly #runtime: Runtime;
   readonly #execute: (group: readonly W[]) => Promise<GroupOutcome<R>>;
@@ -104,32 +119,24 @@ export class WriteQueue<W extends QueuedWrite, R> {
   }
 
   /**
-   * Admits a write and resolves with its own answer.
+   * Admits a write and resolves with its own answer. Writes are executed in the order of the calls.
    * @throws QUEUE_CLOSED, QUEUE_FULL, TIMEOUT (phase "queued"), CANCELED: the write was not and will not be executed;
    * otherwise whatever its execution throws
    */
   submit(write: W, options: SubmitOptions = {}): Promise<R> {
-    if (this.#closed) return Promise.reject(this.#queueClosed());
-    if (options.signal?.aborted) return Promise.reject(this.#canceled(options.signal.reason));
     const timeoutMs = options.timeoutMs ?? this.#options.defaultTimeoutMs;
-    const full = this.#waiting.length >= this.#options.capacity;
-    if (full && (this.#options.whenFull === "reject" || timeoutMs === 0)) {
-      this.metrics.rejections++;
-      return Promise.reject(this.#queueFull());
-    }
-    if (timeoutMs === 0 && (this.#draining !== undefined || this.#waiting.length > 0)) {
-      this.metrics.timeouts++;
-      return Promise.reject(this.#timedOut(0));
-    }
+    const refusal = this.#refusal(timeoutMs, options.signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<R>((resolve, reject) => {
-      const slot: Slot<W, R> = { write, resolve, reject, settle: () => {} };
+      const slot: Slot<W, R> = { write, arrivedMs: this.#runtime.monotonicMs(), resolve, reject, settle: () => {} };
       slot.settle = this.#watch(slot, timeoutMs, options.signal);
-      if (full) this.#outside.push(slot);
-      else this.#admit(slot);
+      this.#outside.push(slot);
+      this.#letIn();
+      this.#draining ??= this.#drain();
     });
   }
 
-  /** Refuses new writes, and resolves when every admitted one has its answer. */
+  /** Refuses new writes, and resolves when every write that was taken has its answer. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.idle();
@@ -140,13 +147,41 @@ export class WriteQueue<W extends QueuedWrite, R> {
     while (this.#draining !== undefined) await this.#draining;
   }
 
-  #admit(slot: Slot<W, R>): void {
-    this.metrics.admissions++;
-    this.#waiting.push(slot);
+  /** Why a write is not taken; counts it. */
+  #refusal(timeoutMs: number | undefined, signal: AbortSignal | undefined): TableError | undefined {
+    const { capacity, whenFull } = this.#options;
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+      return new TableError("INVALID_ARGUMENT", `timeoutMs is ${timeoutMs}; it has to be a number of at least 0.`);
+    }
+    if (this.#closed) {
+      this.metrics.rejections++;
+      return this.#queueClosed();
+    }
+    if (signal?.aborted) {
+      this.metrics.cancellations++;
+      return this.#canceled(signal.reason);
+    }
+    const busy = this.#draining !== undefined;
+    if (this.#waiting.length >= capacity && (whenFull === "reject" || timeoutMs === 0)) {
+      this.metrics.rejections++;
+      return this.#queueFull();
+    }
+    if (timeoutMs === 0 && busy) {
+      this.metrics.timeouts++;
+      return this.#timedOut(0);
+    }
+    return undefined;
+  }
+
+  /** Writes that found the queue full enter it in order of arrival, as far as there is room. */
+  #letIn(): void {
+    const room = this.#options.capacity - this.#waiting.length;
+    if (room > 0 && this.#outside.length > 0) {
+      const entering = this.#outside.splice(0, room);
+      this.metrics.admissions += entering.length;
+      for (const slot of entering) this.#waiting.push(slot);
+    }
     this.metrics.depth = this.#waiting.length;
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined;
-    });
   }
 
   async #drain(): Promise<void> {
@@ -156,6 +191,8 @@ export class WriteQueue<W extends QueuedWrite, R> {
       const group = this.#takeGroup();
       if (group.length > 0) await this.#run(group);
     }
+    // In the same turn as the look at `#waiting`: a write that comes later has to start the next drain.
+    this.#draining = undefined;
   }
 
   /** The longest run of writes from the front that may share a commit. */
@@ -172,64 +209,70 @@ export class WriteQueue<W extends QueuedWrite, R> {
       if (write.alone || !strictGroupCommit || count >= maxBatch) break;
     }
     const group = this.#waiting.splice(0, count);
-    for (const slot of group) slot.settle();
-    while (this.#outside.length > 0 && this.#waiting.length < this.#options.capacity) {
-      const slot = this.#outside.shift();
-      if (slot === undefined) break;
-      this.metrics.admissions++;
-      this.#waiting.push(slot);
+    this.#letIn();
+    const nowMs = this.#runtime.monotonicMs();
+    for (const slot of group) {
+      slot.settle();
+      this.waits.record(nowMs - slot.arrivedMs);
     }
-    this.metrics.depth = this.#waiting.length;
     return group;
   }
 
   async #run(group: readonly Slot<W, R>[]): Promise<void> {
     this.metrics.executions += group.length;
     if (group.length > 1) this.metrics.groupedBatches++;
+    const syncsBefore = this.metrics.physicalSyncs;
     let outcomes: GroupOutcome<R>;
     try {
       outcomes = await this.#execute(group.map((slot) => slot.write));
     } catch (error) {
       outcomes = group.map(() => ({ error }));
     }
-    group.forEach((slot, i) => {
+    let acknowledged = 0;
+    for (const [i, slot] of group.entries()) {
       const outcome = outcomes[i];
       if (outcome !== undefined && "value" in outcome) {
-        this.metrics.commits++;
+        acknowledged++;
         slot.resolve(outcome.value);
-        return;
+      } else {
+        slot.reject(outcome?.error);
       }
-      this.metrics.failures++;
-      slot.reject(outcome?.error);
-    });
+    }
+    this.metrics.commits += acknowledged;
+    this.metrics.failures += group.length - acknowledged;
+    const syncs = this.metrics.physicalSyncs - syncsBefore;
+    this.metrics.estimatedSyncsSaved += Math.max(0, acknowledged - 1) * syncs;
   }
 
   /** Lets a timer and a signal withdraw the slot for as long as it waits. */
   #watch(slot: Slot<W, R>, timeoutMs: number | undefined, signal: AbortSignal | undefined): () => void {
-    const withdraw = (error: TableError): boolean => {
-      const list = this.#waiting.includes(slot) ? this.#waiting : this.#outside;
-      const at = list.indexOf(slot);
-      if (at < 0) return false;
-      list.splice(at, 1);
-      this.metrics.depth = this.#waiting.length;
-      slot.settle();
-      slot.reject(error);
-      return true;
-    };
     let timer: Timer | undefined;
-    if (timeoutMs !== undefined && timeoutMs > 0) {
+    if (timeoutMs !== undefined && timeoutMs > 0 && timeoutMs !== Number.POSITIVE_INFINITY) {
       timer = this.#runtime.timer(timeoutMs, () => {
-        if (withdraw(this.#timedOut(timeoutMs))) this.metrics.timeouts++;
+        this.metrics.timeouts++;
+        this.#withdraw(slot, this.#timedOut(timeoutMs));
       });
     }
     const onAbort = () => {
-      if (withdraw(this.#canceled(signal?.reason))) this.metrics.cancellations++;
+      this.metrics.cancellations++;
+      this.#withdraw(slot, this.#canceled(signal?.reason));
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     return () => {
       timer?.cancel();
       signal?.removeEventListener("abort", onAbort);
     };
+  }
+
+  /** Takes out a slot that has not started: from its start on, neither timer nor signal reaches it. */
+  #withdraw(slot: Slot<W, R>, error: TableError): void {
+    for (const list of [this.#waiting, this.#outside]) {
+      const at = list.indexOf(slot);
+      if (at >= 0) list.splice(at, 1);
+    }
+    slot.settle();
+    slot.reject(error);
+    this.#letIn();
   }
 
   #queueClosed(): TableError {

@@ -1,5 +1,5 @@
 /** Options of a connection, checked and with their defaults; one table in the README shows them all. */
-import type { Durability } from "../commit/commit.js";
+import type { Durability } from "../commit/durability.js";
 import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
 import type { DataFormat } from "../data/codec.js";
 import { TableError } from "../support/errors.js";
@@ -40,7 +40,7 @@ export interface Settings {
 const DURABILITIES: readonly Durability[] = ["full", "relaxed", "async"];
 const DATA_FORMATS: readonly DataFormat[] = ["lance", "arrow", "parquet"];
 const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_unsafe"];
-const DEFAULT_DATA_FORMAT: DataFormat = "arrow";
+const DEFAULT_DATA_FORMAT: DataFormat = "lance";
 const COORDINATION_TIMEOUT_MS = 30_000;
 
 /** @throws INVALID_ARGUMENT naming the option and what it may be */

@@ -4,22 +4,14 @@
  * Scopes: a node inside the j-th list (counted from the innermost) has one slot for each entry that starts an element
  * of that list; a node outside of all lists has one per row. Specification: lance-format.md 8.1.
  */
-import type { Data, DataType } from "apache-arrow";
-import { childrenOf, layoutOf, makeColumn } from "../../columns/layout.js";
+import type { Data } from "apache-arrow";
+import { makeColumn } from "../../columns/layout.js";
 import { bitmapBytes } from "../../kernels/bits.js";
-import type { ColumnNode, LeafColumn } from "./column.js";
+import type { ColumnNode, LeafNode } from "./column-tree.js";
 import { damaged } from "./damage.js";
-import { encodeDictionary } from "./dictionary.js";
+import { leafColumn, rowSlots, type Slots, toOffsets } from "./leaf-data.js";
 import { canonicalLevels, type LayerKind } from "./levels.js";
 import type { LeafSink } from "./page.js";
-import type { ValueSink } from "./sinks.js";
-
-/** Validity of a column's slots, absent when all are valid. */
-export interface Slots {
-  readonly length: number;
-  readonly nullCount: number;
-  readonly validity: Uint8Array | undefined;
-}
 
 /** The Arrow column of a tree whose leaves are decoded. @throws CORRUPT when levels and values contradict each other */
 export function assemble(tree: ColumnNode, sinks: readonly LeafSink[], rows: number): Data {
@@ -29,8 +21,8 @@ export function assemble(tree: ColumnNode, sinks: readonly LeafSink[], rows: num
 }
 
 function assembleNode(tree: ColumnNode, sinks: readonly LeafSink[], depth: number): Data {
-  const leaf = firstLeaf(tree);
-  const sink = sinks[leaf.position]!;
+  const { leaf, position } = firstLeaf(tree);
+  const sink = sinks[position]!;
   const layer = layerAt(leaf.layers, depth);
   const slots = slotsOf(layer, sink);
   const { type } = tree.node.field;
@@ -48,10 +40,10 @@ function assembleNode(tree: ColumnNode, sinks: readonly LeafSink[], depth: numbe
   return makeColumn(type, { ...slots, offsets: toOffsets(type, offsets), children });
 }
 
-function firstLeaf(tree: ColumnNode): LeafColumn {
+function firstLeaf(tree: ColumnNode): LeafNode {
   let inner = tree;
   while (inner.kind !== "leaf") inner = inner.children[0]!;
-  return inner.leaf;
+  return inner;
 }
 
 /** A nesting level of a leaf column: where its slots are and when they are null. */
@@ -111,29 +103,6 @@ function slotsOf(layer: Layer, sink: LeafSink): Slots {
   };
 }
 
-/** Without lists every entry is a slot. */
-export function rowSlots(def: Uint16Array, length: number, nullLevel: number): Slots {
-  const validity = new Uint8Array(bitmapBytes(length));
-  let valid = 0;
-  const whole = length & ~7;
-  for (let i = 0; i < whole; i += 8) {
-    let byte = 0;
-    for (let j = 0; j < 8; j++) {
-      const bit = def[i + j]! < nullLevel ? 1 : 0;
-      byte |= bit << j;
-      valid += bit;
-    }
-    validity[i >>> 3] = byte;
-  }
-  for (let i = whole; i < length; i++) {
-    if (def[i]! >= nullLevel) continue;
-    validity[i >>> 3] = validity[i >>> 3]! | (1 << (i & 7));
-    valid++;
-  }
-  const nullCount = length - valid;
-  return { length, nullCount, validity: nullCount === 0 ? undefined : validity };
-}
-
 function offsetsOf(layer: Layer, sink: LeafSink, slots: number): Int32Array {
   const { rep, def, length } = sink.levels;
   if (rep === undefined) damaged("a list has no repetition levels");
@@ -149,55 +118,4 @@ function offsetsOf(layer: Layer, sink: LeafSink, slots: number): Int32Array {
   }
   offsets[slots] = elements;
   return offsets;
-}
-
-/** Offsets in the width that the type has. */
-export function toOffsets(type: DataType, offsets: Int32Array): Int32Array | BigInt64Array {
-  const layout = layoutOf(type);
-  if ((layout.kind !== "list" && layout.kind !== "bytes") || !layout.large) return offsets;
-  const wide = new Int32Array(offsets.length * 2);
-  for (let i = 0; i < offsets.length; i++) wide[2 * i] = offsets[i]!;
-  return new BigInt64Array(wide.buffer);
-}
-
-/**
- * The Arrow column of decoded values.
- * @param full the type as the file holds it: a packed struct with all its children
- */
-export function leafColumn(type: DataType, full: DataType, values: ValueSink, slots: Slots): Data {
-  if (layoutOf(type).kind === "dictionary") return encodeDictionary(type, values, slots);
-  switch (values.kind) {
-    case "null":
-      return makeColumn(type, { length: slots.length, nullCount: slots.length });
-    case "fixed":
-    case "bits":
-      return makeColumn(type, { ...slots, values: values.finish() });
-    case "bytes": {
-      const offsets = toOffsets(type, values.offsets.subarray(0, slots.length + 1));
-      return makeColumn(type, { ...slots, offsets, values: values.finish() });
-    }
-    case "fixed-list": {
-      const child = childrenOf(type)[0]!;
-      const items = itemSlots(values.validity?.finish(), slots.length * values.size);
-      return makeColumn(type, { ...slots, children: [leafColumn(child.type, child.type, values.child, items)] });
-    }
-    case "struct": {
-      const stored = childrenOf(full);
-      const all: Slots = { length: slots.length, nullCount: 0, validity: undefined };
-      const children = childrenOf(type).map((child) => {
-        const at = stored.findIndex((field) => field.name === child.name);
-        const sink = values.children[at];
-        if (sink === undefined) damaged(`a packed struct has no child "${child.name}"`);
-        return leafColumn(child.type, stored[at]!.type, sink, all);
-      });
-      return makeColumn(type, { ...slots, children });
-    }
-  }
-}
-
-function itemSlots(validity: Uint8Array | undefined, length: number): Slots {
-  if (validity === undefined) return { length, nullCount: 0, validity };
-  let valid = 0;
-  for (let i = 0; i < length; i++) valid += (validity[i >>> 3]! >>> (i & 7)) & 1;
-  return { length, nullCount: length - valid, validity: valid === length ? undefined : validity };
 }

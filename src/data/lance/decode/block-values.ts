@@ -17,8 +17,9 @@ import {
   unpackInline,
 } from "./chunk-values.js";
 import { damaged, unknownEncoding } from "./damage.js";
+import { FixedSink } from "./flat-sinks.js";
 import { decompress, schemeOf } from "./general.js";
-import { FixedSink, type ValueSink } from "./sinks.js";
+import type { ValueSink } from "./sinks.js";
 
 const LEVEL_BYTES = 2;
 

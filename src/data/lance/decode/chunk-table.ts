@@ -4,7 +4,7 @@
  * Specification: lance-format.md 8.2, chunk words and repetition index.
  */
 import { damaged } from "./damage.js";
-import type { Ranges } from "./sinks.js";
+import type { Ranges } from "./flat-sinks.js";
 
 export interface ChunkTable {
   /** Byte position of each chunk in the page's data buffer, and the end of the last. */

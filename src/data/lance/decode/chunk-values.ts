@@ -7,9 +7,10 @@
 import type { CompressiveEncoding } from "../../../format/protos/encodings21_pb.js";
 import { BLOCK_VALUES, blockBytes, unpackBlock } from "./bit-packing.js";
 import { damaged, unknownEncoding } from "./damage.js";
+import type { BytesSink, FixedSink } from "./flat-sinks.js";
 import { decodeFsst, decodeSymbolTable } from "./fsst.js";
 import type { Shape } from "./shape.js";
-import type { BytesSink, FixedSink, ValueSink } from "./sinks.js";
+import type { ValueSink } from "./sinks.js";
 
 export interface ChunkDecoder {
   /** Value buffers per chunk. */

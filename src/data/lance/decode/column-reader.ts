@@ -3,7 +3,7 @@
  */
 import type { Data } from "apache-arrow";
 import type { ByteReader } from "./byte-reader.js";
-import type { Ranges } from "./sinks.js";
+import type { Ranges } from "./flat-sinks.js";
 
 export interface ColumnReader {
   /** Estimate of what one row takes in memory. */

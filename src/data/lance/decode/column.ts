@@ -12,25 +12,14 @@ import type { ColumnInfo, Container } from "../container.js";
 import { assemble } from "./assemble.js";
 import type { ByteReader } from "./byte-reader.js";
 import type { ColumnReader } from "./column-reader.js";
+import type { ColumnNode, LeafColumn } from "./column-tree.js";
 import { damaged, located, type Place } from "./damage.js";
+import { type Ranges, rangesLength } from "./flat-sinks.js";
 import { type LayerKind, LevelSink } from "./levels.js";
 import type { LeafSink, LeafType, PageDecoder } from "./page.js";
 import { pageDecoder } from "./page-layout.js";
 import { shapeOf, sinkFor, valueBytes } from "./shape.js";
-import { type Ranges, rangesLength } from "./sinks.js";
-
-/** A schema node over the file's columns. */
-export type ColumnNode =
-  | { readonly kind: "leaf"; readonly node: SchemaNode; readonly full: SchemaNode; readonly leaf: LeafColumn }
-  | { readonly kind: "struct" | "list"; readonly node: SchemaNode; readonly children: readonly ColumnNode[] };
-
-export interface LeafColumn extends LeafType {
-  /** Position among the leaves of the column's tree. */
-  readonly position: number;
-  readonly info: ColumnInfo;
-  readonly pages: readonly PageDecoder[];
-  readonly place: (page: number) => Place;
-}
+import type { ArrayDecoder } from "./v20/context.js";
 
 /** What a column is opened with. */
 export interface ColumnSource {
@@ -39,6 +28,10 @@ export interface ColumnSource {
   readonly file: DataFile;
   /** The table's own node of an id: a packed struct is decoded with all its children. */
   readonly nodeOf: (id: number) => SchemaNode | undefined;
+  /** Leaf columns by column of the file, with what is kept of their pages: every request shares them. */
+  readonly leaves: Map<number, Promise<LeafColumn>>;
+  /** The same for data files 2.0: decoders of each page. */
+  readonly arrays: Map<number, readonly ArrayDecoder[]>;
 }
 
 /** The file's column that holds a field, if it holds it. */
@@ -91,9 +84,8 @@ async function openNode(
     throw new TableError("INVALID_ARGUMENT", message, { details: { path: source.path, fieldId: node.id } });
   }
   const full = source.nodeOf(node.id) ?? node;
-  const leaf = await openLeaf(source, full, index, ["item", ...outside], leaves.length);
-  leaves.push(leaf);
-  return { kind: "leaf", node, full, leaf };
+  const leaf = await sharedLeaf(source, full, index, ["item", ...outside]);
+  return { kind: "leaf", node, full, leaf, position: leaves.push(leaf) - 1 };
 }
 
 async function openChildren(
@@ -111,12 +103,26 @@ async function openChildren(
   return children;
 }
 
+function sharedLeaf(
+  source: ColumnSource,
+  node: SchemaNode,
+  index: number,
+  layers: readonly LayerKind[],
+): Promise<LeafColumn> {
+  let leaf = source.leaves.get(index);
+  if (leaf === undefined) {
+    leaf = openLeaf(source, node, index, layers);
+    source.leaves.set(index, leaf);
+    leaf.catch(() => source.leaves.delete(index));
+  }
+  return leaf;
+}
+
 async function openLeaf(
   source: ColumnSource,
   node: SchemaNode,
   index: number,
   layers: readonly LayerKind[],
-  position: number,
 ): Promise<LeafColumn> {
   const { container, path } = source;
   const info = await container.column(index);
@@ -132,7 +138,7 @@ async function openLeaf(
     const type: LeafType = { shape: shapeOf(node.field.type), layers };
     const pages: PageDecoder[] = [];
     for (; page < info.pages.length; page++) pages.push(pageDecoder(info.pages[page]!, type));
-    return { ...type, position, info, pages, place };
+    return { ...type, info, pages, place };
   } catch (error) {
     throw located(error, place(page));
   }

@@ -9,10 +9,11 @@ import { checkLevelEncoding, decodeLevels } from "./block-values.js";
 import type { ByteReader } from "./byte-reader.js";
 import { appendFixed, readOffsets } from "./chunk-values.js";
 import { DECODED_MAX_BYTES, damaged } from "./damage.js";
+import type { Ranges } from "./flat-sinks.js";
 import { canonicalForm, countVisible, keepRows, type PageLevels, pageLevels } from "./levels.js";
 import type { LeafSink, LeafType, PageDecoder } from "./page.js";
 import { type Shape, sinkFor } from "./shape.js";
-import { gatherInto, type Ranges, type ValueSink } from "./sinks.js";
+import { gatherInto, type ValueSink } from "./sinks.js";
 
 interface Loaded {
   readonly value: ValueSink | undefined;

@@ -4,7 +4,7 @@
  * Code 255 stands before a literal byte; every other code is a symbol. Specification: lance-format.md 10.6.
  */
 import { damaged } from "./damage.js";
-import type { BytesSink } from "./sinks.js";
+import type { BytesSink } from "./flat-sinks.js";
 
 const MAGIC = 0x46535354;
 const ESCAPE = 255;

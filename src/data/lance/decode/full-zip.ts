@@ -8,10 +8,10 @@ import type { CompressiveEncoding, FullZipLayout } from "../../../format/protos/
 import type { Extent, PageInfo } from "../container.js";
 import type { ByteReader } from "./byte-reader.js";
 import { damaged } from "./damage.js";
+import type { Ranges } from "./flat-sinks.js";
 import { canonicalForm, keepRows, type PageLevels, pageLevels } from "./levels.js";
 import type { LeafSink, LeafType, PageDecoder } from "./page.js";
 import { type RowDecoder, rowDecoder } from "./row-values.js";
-import type { Ranges } from "./sinks.js";
 
 interface Plan {
   readonly page: PageInfo;

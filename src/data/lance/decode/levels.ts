@@ -6,7 +6,7 @@
  * two (null, empty). Specification: lance-format.md 8.1.
  */
 import { BATCH_MAX_BYTES, BatchTooLarge, damaged } from "./damage.js";
-import type { Ranges } from "./sinks.js";
+import type { Ranges } from "./flat-sinks.js";
 
 /** One nesting level of a leaf column, as its schema has it. */
 export type LayerKind = "item" | "list";

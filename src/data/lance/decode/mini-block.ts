@@ -11,11 +11,13 @@ import type { ByteReader } from "./byte-reader.js";
 import { type ChunkPick, type ChunkTable, chunkRuns, decodeChunkTable, pickChunks } from "./chunk-table.js";
 import { type ChunkDecoder, chunkDecoder, flatBits } from "./chunk-values.js";
 import { DECODED_MAX_BYTES, damaged } from "./damage.js";
+import { FixedSink, type Ranges, rangesLength } from "./flat-sinks.js";
 import { decompress, type Scheme, schemeOf } from "./general.js";
 import { type CanonicalForm, canonicalForm, countVisible, keepRows, type PageLevels, pageLevels } from "./levels.js";
 import type { LeafSink, LeafType, PageDecoder } from "./page.js";
+import { loadPlain, type PlainChunks, plainChunks } from "./plain-chunks.js";
 import { type Shape, sinkFor, valueBytes } from "./shape.js";
-import { FixedSink, gatherInto, type Ranges, rangesLength, type ValueSink } from "./sinks.js";
+import { gatherInto, type ValueSink } from "./sinks.js";
 
 interface Parts {
   readonly levels: number;
@@ -42,6 +44,8 @@ interface Plan {
   /** Width of dictionary indices, 0 when the chunks hold the values themselves. */
   readonly indexBytes: number;
   readonly wide: boolean;
+  /** When chunks hold nothing but values as Arrow has them. */
+  readonly plain: PlainChunks | undefined;
 }
 
 /** @throws CORRUPT, NOT_SUPPORTED naming what is not known */
@@ -64,6 +68,7 @@ export function miniBlockDecoder(page: PageInfo, layout: MiniBlockLayout, leaf: 
     scheme,
     indexBytes,
     wide: layout.hasLargeChunk,
+    plain: plainChunks(page, layout, leaf),
   };
   checkLevelEncoding(plan.rep);
   checkLevelEncoding(plan.def);
@@ -83,6 +88,7 @@ export function miniBlockDecoder(page: PageInfo, layout: MiniBlockLayout, leaf: 
     rows: page.rows,
     async load(ranges, reader) {
       const { table, dictionary } = await open(reader);
+      if (plan.plain !== undefined) return loadPlain(plan.plain, table, ranges, reader);
       return table.rowsBefore === undefined
         ? loadPicks(plan, table, dictionary, ranges, reader)
         : loadRuns(plan, table, dictionary, table.rowsBefore, ranges, reader);

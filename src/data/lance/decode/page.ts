@@ -2,9 +2,10 @@
  * What a page decoder is: it reads the bytes that some rows need and appends those rows to a column's sinks.
  */
 import type { ByteReader } from "./byte-reader.js";
+import type { Ranges } from "./flat-sinks.js";
 import type { LayerKind, LevelSink } from "./levels.js";
 import type { Shape } from "./shape.js";
-import type { Ranges, ValueSink } from "./sinks.js";
+import type { ValueSink } from "./sinks.js";
 
 /** A leaf column as its schema has it. */
 export interface LeafType {

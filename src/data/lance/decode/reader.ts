@@ -12,10 +12,10 @@ import type { ByteSource, DataFileReader, ReadRequest, RowSelection } from "../.
 import { makeBatch } from "../../columns/layout.js";
 import { type Container, openContainer } from "../container.js";
 import { type ByteReader, byteReader } from "./byte-reader.js";
-import { openColumn } from "./column.js";
+import { type ColumnSource, openColumn } from "./column.js";
 import type { ColumnReader } from "./column-reader.js";
 import { BatchTooLarge } from "./damage.js";
-import { type Ranges, rangesLength } from "./sinks.js";
+import { type Ranges, rangesLength } from "./flat-sinks.js";
 import { openColumn20 } from "./v20/column.js";
 
 const BATCH_ROWS = 65_536;
@@ -31,12 +31,19 @@ export async function openLanceFile(source: ByteSource, file: DataFile, schema: 
   requireVersion(container, source.path);
   const nodes = new Map<number, SchemaNode>();
   for (const node of schema.nodes) indexNodes(node, nodes);
-  const columns = new ColumnCache(container, source.path, file, nodes);
+  const columns: ColumnSource = {
+    container,
+    path: source.path,
+    file,
+    nodeOf: (id) => nodes.get(id),
+    leaves: new Map(),
+    arrays: new Map(),
+  };
   const reader = byteReader((start, end) => container.read(start, end));
   return {
     rows: container.rows,
     statistics: () => undefined,
-    read: (request) => readBatches(container, columns, reader, request, source.path),
+    read: (request) => readBatches(columns, reader, request),
   };
 }
 
@@ -57,50 +64,19 @@ function indexNodes(node: SchemaNode, nodes: Map<number, SchemaNode>): void {
   for (const child of node.children) indexNodes(child, nodes);
 }
 
-/** Opened columns by schema node, so that many small reads describe a page once. */
-class ColumnCache {
-  readonly #columns = new WeakMap<SchemaNode, Promise<ColumnReader>>();
-  readonly #container: Container;
-  readonly #path: string;
-  readonly #file: DataFile;
-  readonly #nodes: ReadonlyMap<number, SchemaNode>;
-
-  constructor(container: Container, path: string, file: DataFile, nodes: ReadonlyMap<number, SchemaNode>) {
-    this.#container = container;
-    this.#path = path;
-    this.#file = file;
-    this.#nodes = nodes;
-  }
-
-  get(node: SchemaNode): Promise<ColumnReader> {
-    let column = this.#columns.get(node);
-    if (column === undefined) {
-      const source = {
-        container: this.#container,
-        path: this.#path,
-        file: this.#file,
-        nodeOf: (id: number) => this.#nodes.get(id),
-      };
-      column =
-        this.#container.minor === 3 || this.#container.minor === 0
-          ? openColumn20(source, node)
-          : openColumn(source, node);
-      this.#columns.set(node, column);
-      column.catch(() => this.#columns.delete(node));
-    }
-    return column;
-  }
+function openAny(source: ColumnSource, node: SchemaNode): Promise<ColumnReader> {
+  const { major, minor } = source.container;
+  return major === 2 && minor > 0 ? openColumn(source, node) : openColumn20(source, node);
 }
 
 async function* readBatches(
-  container: Container,
-  cache: ColumnCache,
+  source: ColumnSource,
   reader: ByteReader,
   request: ReadRequest,
-  path: string,
 ): AsyncGenerator<RecordBatch> {
+  const { container, path } = source;
   // Columns first: they tell a file whose row count is damaged from a caller who asks for too much.
-  const columns = await Promise.all(request.schema.nodes.map((node) => cache.get(node)));
+  const columns = await Promise.all(request.schema.nodes.map((node) => openAny(source, node)));
   const ranges = toRanges(request.rows, container.rows, path);
   const rowsMax = batchRows(columns, request.batchRows);
   const cuts = ranges.length === 2 ? pageCuts(columns) : [];

@@ -7,7 +7,8 @@
 import type { DataType, Dictionary } from "apache-arrow";
 import { childrenOf, layoutOf } from "../../columns/layout.js";
 import { damaged, unknownEncoding } from "./damage.js";
-import { BitSink, BytesSink, FixedSink, ListSink, NullSink, StructSink, type ValueSink } from "./sinks.js";
+import { BitSink, BytesSink, FixedSink } from "./flat-sinks.js";
+import { ListSink, NullSink, StructSink, type ValueSink } from "./sinks.js";
 
 export type Shape =
   | { readonly kind: "null" }
@@ -62,6 +63,27 @@ export function valueBytes(shape: Shape): number {
     case "struct":
       return shape.children.reduce((sum, child) => sum + valueBytes(child), 0);
   }
+}
+
+/** Bytes of one value that is nothing but fixed-width bytes, or lists of a fixed size of such; else 0. */
+export function plainBytes(shape: Shape): number {
+  if (shape.kind === "fixed") return shape.width;
+  return shape.kind === "fixed-list" ? shape.size * plainBytes(shape.child) : 0;
+}
+
+/** Room for `count` more values of such a shape: where their bytes go. */
+export function extendPlain(sink: ValueSink, count: number): { readonly bytes: Uint8Array; readonly at: number } {
+  let inner = sink;
+  let values = count;
+  while (inner.kind === "fixed-list") {
+    inner.appendValidity(undefined, 0, values);
+    inner.length += values;
+    values *= inner.size;
+    inner = inner.child;
+  }
+  if (inner.kind !== "fixed") return damaged(`fixed-width bytes stand for a value of kind ${inner.kind}`);
+  const at = inner.extend(values);
+  return { bytes: inner.bytes, at };
 }
 
 /** A sink for values of the shape; `capacity` is how many are expected, 0 when that is not known. */

@@ -4,45 +4,26 @@
  *
  * Specification: lance-format.md section 7.
  */
-import type { ArrayEncoding, Buffer as BufferReference, Nullable } from "../../../../format/protos/encodings20_pb.js";
+import type { ArrayEncoding, Nullable } from "../../../../format/protos/encodings20_pb.js";
 import { bitmapBytes, copyBits } from "../../../kernels/bits.js";
-import type { ColumnInfo, PageInfo } from "../../container.js";
 import type { ByteReader } from "../byte-reader.js";
 import { damaged, unknownEncoding } from "../damage.js";
+import { type Ranges, rangesLength } from "../flat-sinks.js";
 import type { Shape } from "../shape.js";
-import { type Ranges, rangesLength, type ValueSink } from "../sinks.js";
-import { openBuffer, type StoredBuffer } from "./buffer.js";
+import type { StoredBuffer } from "./buffer.js";
+import { type ArrayContext, type ArrayDecoder, type ArrayPlace, bufferOf } from "./context.js";
 import { dictionaryDecoder } from "./dictionary.js";
 import { packedDecoder } from "./packed.js";
 import { binaryDecoder, fsstDecoder } from "./text.js";
-
-/** Values of some rows, read and ready to be appended. */
-export interface ArrayPart {
-  /** A bit per row, set when it is valid; absent when all are. */
-  readonly validity: Uint8Array | undefined;
-  append(sink: ValueSink): void;
-}
-
-export interface ArrayDecoder {
-  /** Reads the rows in `ranges`, which are ascending and not empty. */
-  load(ranges: Ranges, reader: ByteReader): Promise<ArrayPart>;
-}
-
-/** Where an encoding finds its buffers, and what it decodes. */
-export interface ArrayContext {
-  readonly page: PageInfo;
-  readonly column: ColumnInfo;
-  /** The column is of Arrow's dictionary type: indices count from 0 and a null item stands for NULL. */
-  readonly isDictionary: boolean;
-}
 
 /** @throws CORRUPT, NOT_SUPPORTED naming the encoding */
 export function arrayDecoder(
   encoding: ArrayEncoding | undefined,
   shape: Shape,
   rows: number,
-  context: ArrayContext,
+  place: ArrayPlace,
 ): ArrayDecoder {
+  const context: ArrayContext = { ...place, decoder: (inner, kind, count) => arrayDecoder(inner, kind, count, place) };
   const array = encoding?.arrayEncoding;
   switch (array?.case) {
     case "nullable":
@@ -56,7 +37,7 @@ export function arrayDecoder(
       if (shape.kind !== "fixed-list" || shape.size !== dimension) {
         return damaged(`lists of ${dimension} values stand for a value of kind ${shape.kind}`);
       }
-      return listDecoder(arrayDecoder(items, shape.child, rows * dimension, context), dimension);
+      return listDecoder(context.decoder(items, shape.child, rows * dimension), dimension);
     }
     case "binary":
       return binaryDecoder(array.value, shape, rows, context);
@@ -71,25 +52,11 @@ export function arrayDecoder(
   }
 }
 
-/** @throws CORRUPT when the page has no such buffer, NOT_SUPPORTED naming another compression */
-export function bufferOf(
-  reference: BufferReference | undefined,
-  scheme: string | undefined,
-  { page, column }: ArrayContext,
-): StoredBuffer {
-  const index = reference?.bufferIndex ?? 0;
-  const kind = reference?.bufferType ?? 0;
-  if (kind > 1) unknownEncoding("a buffer shared by the whole file");
-  const extent = (kind === 0 ? page.buffers : column.buffers)[index];
-  if (extent === undefined) damaged(`buffer ${index} is missing`);
-  return openBuffer(extent, scheme);
-}
-
 function nullableDecoder(encoding: Nullable, shape: Shape, rows: number, context: ArrayContext): ArrayDecoder {
   const { nullability } = encoding;
   switch (nullability.case) {
     case "noNulls":
-      return arrayDecoder(nullability.value.values, shape, rows, context);
+      return context.decoder(nullability.value.values, shape, rows);
     case "allNulls":
       return {
         async load(ranges) {
@@ -98,7 +65,7 @@ function nullableDecoder(encoding: Nullable, shape: Shape, rows: number, context
         },
       };
     case "someNulls": {
-      const values = arrayDecoder(nullability.value.values, shape, rows, context);
+      const values = context.decoder(nullability.value.values, shape, rows);
       const bits = nullability.value.validity?.arrayEncoding;
       if (bits?.case !== "flat" || bits.value.bitsPerValue !== 1n)
         return unknownEncoding("validity other than a bitmap");

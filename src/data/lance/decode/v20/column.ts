@@ -5,7 +5,7 @@
  * Items of a list lie in pages that are cut without regard to the list's own. Specification: lance-format.md section 7.
  */
 import { fromBinary } from "@bufbuild/protobuf";
-import type { Data } from "apache-arrow";
+import type { Data, DataType } from "apache-arrow";
 import {
   type ArrayEncoding,
   ArrayEncodingSchema,
@@ -16,15 +16,16 @@ import { TableError } from "../../../../support/errors.js";
 import { layoutOf, makeColumn } from "../../../columns/layout.js";
 import { bitmapBytes } from "../../../kernels/bits.js";
 import type { ColumnInfo } from "../../container.js";
-import { leafColumn, rowSlots, toOffsets } from "../assemble.js";
 import type { ByteReader } from "../byte-reader.js";
 import { type ColumnSource, columnOf, splitByPage, storedBytes } from "../column.js";
 import type { ColumnReader } from "../column-reader.js";
 import { damaged, located, type Place, unknownEncoding } from "../damage.js";
+import { type Ranges, rangesLength } from "../flat-sinks.js";
+import { leafColumn, rowSlots, toOffsets } from "../leaf-data.js";
 import { LevelSink, pageLevels } from "../levels.js";
 import { shapeOf, sinkFor, valueBytes } from "../shape.js";
-import { type Ranges, rangesLength } from "../sinks.js";
-import { type ArrayDecoder, arrayDecoder } from "./array.js";
+import { arrayDecoder } from "./array.js";
+import type { ArrayDecoder } from "./context.js";
 import { type EndTable, endTable } from "./ends.js";
 
 const ARRAY_URL = "/lance.encodings.ArrayEncoding";
@@ -66,7 +67,7 @@ async function openNode(source: ColumnSource, node: SchemaNode): Promise<NodeRea
   const packed = encodings[0]?.arrayEncoding.case === "packedStruct";
   if (layout.kind === "struct" && !packed) return structReader(source, node, info, encodings, place);
   if (layout.kind === "list") return listReader(source, node, info, encodings, place);
-  return leafReader(source.nodeOf(node.id) ?? node, node, info, encodings, place);
+  return leafReader(source, source.nodeOf(node.id) ?? node, node, info, encodings, place);
 }
 
 function describePage(info: ColumnInfo, page: number, place: (page: number) => Place): ArrayEncoding {
@@ -236,6 +237,7 @@ function emptyColumn(node: SchemaNode): Data {
 const NULLABLE_ITEM = pageLevels([3], ["item"]);
 
 function leafReader(
+  source: ColumnSource,
   full: SchemaNode,
   node: SchemaNode,
   info: ColumnInfo,
@@ -243,19 +245,12 @@ function leafReader(
   place: (page: number) => Place,
 ): NodeReader {
   const { type } = full.field;
-  const isDictionary = layoutOf(type).kind === "dictionary";
-  let decoders: ArrayDecoder[] = [];
-  let page = 0;
-  try {
-    const shape = shapeOf(type);
-    decoders = encodings.map((encoding, i) => {
-      page = i;
-      const at = info.pages[i]!;
-      return arrayDecoder(encoding, shape, at.rows, { page: at, column: info, isDictionary });
-    });
-  } catch (error) {
-    throw located(error, place(page));
+  let decoders = source.arrays.get(info.index);
+  if (decoders === undefined) {
+    decoders = openPages(type, info, encodings, place);
+    source.arrays.set(info.index, decoders);
   }
+  const pages = decoders;
   const shape = shapeOf(type);
   const stored = storedBytes(info);
   return {
@@ -268,7 +263,7 @@ function leafReader(
       const parts = await Promise.all(
         split.map(async (part) => {
           try {
-            return await decoders[part.page]!.load(part.ranges, reader);
+            return await pages[part.page]!.load(part.ranges, reader);
           } catch (error) {
             throw located(error, place(part.page));
           }
@@ -295,6 +290,27 @@ function leafReader(
       };
     },
   };
+}
+
+function openPages(
+  type: DataType,
+  info: ColumnInfo,
+  encodings: readonly ArrayEncoding[],
+  place: (page: number) => Place,
+): readonly ArrayDecoder[] {
+  const isDictionary = layoutOf(type).kind === "dictionary";
+  let page = 0;
+  try {
+    const shape = shapeOf(type);
+    const decoders: ArrayDecoder[] = [];
+    for (; page < encodings.length; page++) {
+      const at = info.pages[page]!;
+      decoders.push(arrayDecoder(encodings[page], shape, at.rows, { page: at, column: info, isDictionary }));
+    }
+    return decoders;
+  } catch (error) {
+    throw located(error, place(page));
+  }
 }
 
 function toLevels(validity: Uint8Array | undefined, count: number): Uint16Array | undefined {

@@ -6,10 +6,11 @@ import type { Dictionary } from "../../../../format/protos/encodings20_pb.js";
 import { bitmapBytes } from "../../../kernels/bits.js";
 import type { ByteReader } from "../byte-reader.js";
 import { damaged, unknownEncoding } from "../damage.js";
+import { type Ranges, rangesLength } from "../flat-sinks.js";
 import type { Shape } from "../shape.js";
 import { sinkFor } from "../shape.js";
-import { gatherInto, type Ranges, rangesLength, type ValueSink } from "../sinks.js";
-import { type ArrayContext, type ArrayDecoder, type ArrayPart, arrayDecoder } from "./array.js";
+import { gatherInto, type ValueSink } from "../sinks.js";
+import type { ArrayContext, ArrayDecoder, ArrayPart } from "./context.js";
 import { decodeIntegers, integerBits } from "./integers.js";
 
 const ITEMS_MAX = 2 ** 24;
@@ -29,8 +30,8 @@ export function dictionaryDecoder(
   if (count > ITEMS_MAX) damaged(`a dictionary claims ${count} items`);
   const bits = integerBits(encoding.indices);
   if (bits > 32) return unknownEncoding(`dictionary indices of ${bits} bits`);
-  const indices = arrayDecoder(encoding.indices, { kind: "fixed", width: bits / 8 }, rows, context);
-  const items = arrayDecoder(encoding.items, shape, count, context);
+  const indices = context.decoder(encoding.indices, { kind: "fixed", width: bits / 8 }, rows);
+  const items = context.decoder(encoding.items, shape, count);
   let loaded: Promise<Items> | undefined;
   const open = (reader: ByteReader): Promise<Items> => {
     loaded ??= loadItems(items, count, shape, reader).catch((error: unknown) => {

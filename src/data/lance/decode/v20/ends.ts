@@ -6,8 +6,8 @@ import type { ArrayEncoding } from "../../../../format/protos/encodings20_pb.js"
 import type { ByteReader } from "../byte-reader.js";
 import { aligned } from "../chunk-values.js";
 import { damaged, unknownEncoding } from "../damage.js";
-import type { Ranges } from "../sinks.js";
-import { type ArrayContext, bufferOf } from "./array.js";
+import type { Ranges } from "../flat-sinks.js";
+import { type ArrayPlace, bufferOf } from "./context.js";
 
 /** The rows of one range. */
 export interface EndRun {
@@ -29,7 +29,7 @@ export function endTable(
   encoding: ArrayEncoding | undefined,
   adjustment: bigint,
   rows: number,
-  context: ArrayContext,
+  context: ArrayPlace,
 ): EndTable {
   let inner = encoding?.arrayEncoding;
   if (inner?.case === "nullable" && inner.value.nullability.case === "noNulls") {

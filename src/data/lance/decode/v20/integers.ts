@@ -1,8 +1,8 @@
 /** Unsigned integers of 2.0 pages as numbers: dictionary indices. */
 import type { ArrayEncoding } from "../../../../format/protos/encodings20_pb.js";
 import { unknownEncoding } from "../damage.js";
-import { FixedSink } from "../sinks.js";
-import type { ArrayPart } from "./array.js";
+import { FixedSink } from "../flat-sinks.js";
+import type { ArrayPart } from "./context.js";
 
 /** Bits of plain integers, nullable or not. @throws NOT_SUPPORTED naming another encoding */
 export function integerBits(encoding: ArrayEncoding | undefined): number {

@@ -3,7 +3,7 @@ import type { ArrayEncoding, PackedStruct } from "../../../../format/protos/enco
 import { packedWidth, unpackRows } from "../chunk-values.js";
 import { damaged, unknownEncoding } from "../damage.js";
 import type { Shape } from "../shape.js";
-import { type ArrayContext, type ArrayDecoder, bufferOf } from "./array.js";
+import { type ArrayContext, type ArrayDecoder, bufferOf } from "./context.js";
 
 export function packedDecoder(encoding: PackedStruct, shape: Shape, rows: number, context: ArrayContext): ArrayDecoder {
   if (shape.kind !== "struct" || shape.children.length !== encoding.inner.length) {

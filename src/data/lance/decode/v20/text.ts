@@ -5,11 +5,12 @@ import type { Binary, Fsst } from "../../../../format/protos/encodings20_pb.js";
 import { bitmapBytes } from "../../../kernels/bits.js";
 import type { ByteReader } from "../byte-reader.js";
 import { damaged, unknownEncoding } from "../damage.js";
+import { type Ranges, rangesLength } from "../flat-sinks.js";
 import { decodeFsst, decodeSymbolTable } from "../fsst.js";
 import type { Shape } from "../shape.js";
-import { type Ranges, rangesLength, type ValueSink } from "../sinks.js";
-import { type ArrayContext, type ArrayDecoder, type ArrayPart, bufferOf } from "./array.js";
+import type { ValueSink } from "../sinks.js";
 import type { StoredBuffer } from "./buffer.js";
+import { type ArrayContext, type ArrayDecoder, type ArrayPart, bufferOf } from "./context.js";
 import { type EndTable, endTable } from "./ends.js";
 
 interface TextBuffers {

@@ -7,7 +7,6 @@ import type { CompressiveEncoding } from "../../../format/protos/encodings21_pb.
 import { BLOCK_VALUES, blockBytes, unpackBlock } from "./bit-packing.js";
 import {
   aligned,
-  appendFixed,
   appendSlices,
   expandRuns,
   flatBits,
@@ -19,6 +18,7 @@ import {
 import { damaged, unknownEncoding } from "./damage.js";
 import { FixedSink } from "./flat-sinks.js";
 import { decompress, schemeOf } from "./general.js";
+import { appendFixed } from "./packed-rows.js";
 import type { ValueSink } from "./sinks.js";
 
 const LEVEL_BYTES = 2;

@@ -4,10 +4,11 @@
  * Specification: lance-format.md 8.4, 10.6 to 10.8.
  */
 import type { CompressiveEncoding, VariablePackedStruct } from "../../../format/protos/encodings21_pb.js";
-import { appendFixed, flatBits, offsetBytes, packedWidth, refuseBufferCompression } from "./chunk-values.js";
+import { flatBits, offsetBytes, refuseBufferCompression } from "./chunk-values.js";
 import { damaged, unknownEncoding } from "./damage.js";
 import { decodeFsst, decodeSymbolTable } from "./fsst.js";
 import { decompress, schemeOf } from "./general.js";
+import { appendFixed, packedWidth } from "./packed-rows.js";
 import type { Shape } from "./shape.js";
 import type { ListSink, ValueSink } from "./sinks.js";
 

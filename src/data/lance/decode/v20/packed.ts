@@ -1,7 +1,7 @@
 /** Packed structs of data files 2.0: fixed-width children side by side, row by row. */
 import type { ArrayEncoding, PackedStruct } from "../../../../format/protos/encodings20_pb.js";
-import { packedWidth, unpackRows } from "../chunk-values.js";
 import { damaged, unknownEncoding } from "../damage.js";
+import { packedWidth, unpackRows } from "../packed-rows.js";
 import type { Shape } from "../shape.js";
 import { type ArrayContext, type ArrayDecoder, bufferOf } from "./context.js";
 

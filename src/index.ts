@@ -33,7 +33,7 @@ export { TakeQuery } from "./api/take-query.js";
 export type { Expressions, UpdateRequest, Values } from "./api/update-request.js";
 export type { IntoVector, MultiVector, Vector } from "./api/vector.js";
 export { VectorQuery } from "./api/vector-query.js";
-export type { Durability } from "./commit/commit.js";
+export type { Durability } from "./commit/durability.js";
 export type { QueueMetrics, QueueOptions } from "./commit/queue.js";
 export type { ColumnOrder } from "./compute/scan.js";
 export type { DataFormat } from "./data/codec.js";

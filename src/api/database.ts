@@ -48,11 +48,15 @@ export class Database {
   async leave(): Promise<void> {
     if (--this.#connections > 0) return;
     this.#onClose();
-    for (const table of this.#tables.values()) {
-      await table.queue.close();
-      await table.shared.quiet();
-    }
+    const closed = await Promise.allSettled([...this.#tables.values()].map((table) => table.close()));
     await this.store.close();
+    for (const one of closed) if (one.status === "rejected") throw one.reason;
+  }
+
+  /** Makes durable what was acknowledged in the tables that this process has open. @throws UNAVAILABLE */
+  async sync(): Promise<void> {
+    const open = [...this.#tables.values()].filter((table) => table.shared.head !== undefined);
+    await Promise.all(open.map((table) => table.shared.durable.sync()));
   }
 
   /** The state of a table in this process, whether the table exists or not. */
@@ -87,8 +91,7 @@ export class Database {
   /** @throws NOT_FOUND */
   async drop(name: string, settings: Settings): Promise<void> {
     const table = this.table(name, settings);
-    await table.queue.idle();
-    await table.shared.quiet();
+    await table.idle();
     if (!(await this.#exists(name))) {
       throw new TableError("NOT_FOUND", `Table '${name}' was not found in ${this.store.display}.`, {
         details: { table: name },

@@ -4,7 +4,7 @@
  */
 import { executeGroup, type WriterContext } from "../change/group.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
-import { type SubmitOptions, WriteQueue } from "../commit/queue.js";
+import { canceled, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import type { ScanSource } from "../compute/scan.js";
@@ -15,6 +15,7 @@ import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
 import { tableDirectory } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
+import { countingSyncs } from "../store/counting.js";
 import { within } from "../store/within.js";
 import { TableError } from "../support/errors.js";
 import type { Settings } from "./options.js";
@@ -27,21 +28,54 @@ export class OpenTable {
   readonly files: FileCache;
   readonly settings: Settings;
   readonly queue: WriteQueue<TableWrite, WriteResult>;
+  /** Writes that passed the queue by and have no answer yet. */
+  readonly #direct = new Set<Promise<unknown>>();
+  #closed = false;
 
   constructor(name: string, root: ObjectStore, settings: Settings) {
-    const store = within(root, tableDirectory(name));
+    const store = countingSyncs(within(root, tableDirectory(name)), (syncs) => {
+      this.queue.metrics.physicalSyncs += syncs;
+    });
     this.settings = settings;
     this.shared = new SharedTable(name, store, settings.runtime);
     this.files = new FileCache({ store, codecs: CODECS });
     this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
   }
 
-  /** Runs a write through the queue, or at once when the caller is alone. */
+  /**
+   * Runs a write through the queue, or at once when the caller is alone. Writes of one caller are executed in the order
+   * of its calls.
+   * @throws UNAVAILABLE when earlier commits could not be made durable in the background; what the queue throws
+   */
   async write(
     write: TableWrite,
     options: SubmitOptions & { readonly direct?: boolean | undefined } = {},
   ): Promise<WriteResult> {
+    this.shared.durable.check();
     if (this.settings.queue.enabled && !options.direct) return this.queue.submit(write, options);
+    if (this.#closed) throw queueClosed();
+    if (options.signal?.aborted) throw canceled(options.signal.reason);
+    const running = this.#executeAlone(write);
+    this.#direct.add(running);
+    return running.finally(() => this.#direct.delete(running));
+  }
+
+  /** Refuses new writes, and resolves when all that were taken have their answers and background work has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.queue.close();
+    await this.idle();
+    this.shared.durable.check();
+  }
+
+  /** Resolves when no write and no background work is under way. */
+  async idle(): Promise<void> {
+    await this.queue.idle();
+    await Promise.allSettled(this.#direct);
+    await this.shared.quiet();
+  }
+
+  async #executeAlone(write: TableWrite): Promise<WriteResult> {
     const [outcome] = await executeGroup([write], this.writer());
     if (outcome !== undefined && "value" in outcome) return outcome.value;
     throw outcome?.error;

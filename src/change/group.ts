@@ -5,8 +5,8 @@
  * planned gets its own error and leaves; the others commit.
  */
 import type { RecordBatch } from "apache-arrow";
-import { commitProposal, type Durability } from "../commit/commit.js";
-import { DURABILITY_PROPERTY } from "../commit/durability.js";
+import { commitProposal } from "../commit/commit.js";
+import { DURABILITY_PROPERTY, type Durability } from "../commit/durability.js";
 import type { Intent, Proposal } from "../commit/proposal.js";
 import type { GroupOutcome } from "../commit/queue.js";
 import type { SharedTable } from "../commit/shared-table.js";
@@ -59,6 +59,7 @@ export async function executeGroup(
   writes: readonly TableWrite[],
   context: WriterContext,
 ): Promise<GroupOutcome<WriteResult>> {
+  const startedMs = context.table.runtime.monotonicMs();
   let attempts = 0;
   for (let plans = 1; plans <= context.plansMax; plans++) {
     const base = await context.table.refresh();
@@ -68,6 +69,7 @@ export async function executeGroup(
     const result = await commitProposal(context.table, base, plan.proposal, context);
     if (result.kind === "committed") {
       attempts += result.attempts;
+      context.table.meters.commits.record(context.table.runtime.monotonicMs() - startedMs);
       return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
     }
     attempts += 1;

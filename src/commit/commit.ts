@@ -10,18 +10,15 @@ import { encodeManifest, type Manifest } from "../format/manifest.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
 import { isTableError, TableError } from "../support/errors.js";
 import { graver, judge, type Verdict } from "./conflicts.js";
-import { inheritedPaths, isDurable } from "./durability.js";
+import type { Durability } from "./durability.js";
 import { type Expressed, express } from "./express.js";
-import { listVersionNames, readHint } from "./head.js";
 import { claimedFragments } from "./judgements.js";
 import { publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
+import { lookAgain } from "./look-again.js";
 import { nextManifest } from "./next-manifest.js";
 import type { Proposal } from "./proposal.js";
 import type { SharedTable } from "./shared-table.js";
 import { Snapshot } from "./snapshot.js";
-
-/** How safe an acknowledged commit is: synced; not synced at all; synced after the acknowledgement. */
-export type Durability = "full" | "relaxed" | "async";
 
 export interface CommitOptions {
   readonly durability: Durability;
@@ -87,6 +84,9 @@ class CommitRun {
   #judged: Snapshot;
   #attempts = 0;
   #rebases = 0;
+  /** When the last race was found lost, and when its winner was known; undefined before the first loss. */
+  #lostMs: number | undefined;
+  #readMs = 0;
 
   constructor(table: SharedTable, base: Snapshot, proposal: Proposal, options: CommitOptions) {
     this.#table = table;
@@ -116,7 +116,10 @@ class CommitRun {
       }
       if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) throw this.#busy();
       await this.#backOff();
+      this.#table.meters.lostRaces++;
+      this.#lostMs = runtime.monotonicMs();
       head = await this.#table.refresh();
+      this.#readMs = runtime.monotonicMs();
     }
   }
 
@@ -137,7 +140,7 @@ class CommitRun {
   async #judgeUpTo(head: Snapshot): Promise<Verdict> {
     let verdict: Verdict = "compatible";
     if (head === this.#judged) return verdict;
-    if (head.version <= this.#judged.version) return this.#replaced(head);
+    if (head.version <= this.#judged.version || !(await this.#sameLine(head))) return this.#replaced(head);
     const vectors = await this.#vectorsAt(head);
     for (let version = this.#judged.version + 1; version <= head.version; version++) {
       const theirs = await this.#transactionOf(version, head);
@@ -150,10 +153,18 @@ class CommitRun {
         deletedAtHead: (id) => vectors.get(id),
       });
       this.#winners.push({ version, operation: theirs.operation.kind, verdict: one });
+      this.#table.meters.met(this.#proposal.intent.kind, theirs.operation.kind, one);
       verdict = graver(verdict, one);
     }
     this.#judged = head;
     return verdict;
+  }
+
+  /** A table that was dropped and made again has other files under the same version numbers. */
+  async #sameLine(head: Snapshot): Promise<boolean> {
+    const judged = this.#judged.head;
+    const info = await this.#table.store.head(manifestPath(judged.version, head.head.scheme));
+    return info !== undefined && info.identity === judged.identity;
   }
 
   /** The table was dropped and made again, or a version is missing: what came between cannot be judged. */
@@ -233,7 +244,9 @@ class CommitRun {
       ...(intent.kind === "overwrite" ? { dataFormat: intent.dataFormat } : {}),
     });
     const target = { version: manifest.version, scheme: head.head.scheme };
-    const staging = stageVersion(store, target, encodeManifest(manifest), this.#durable);
+    const chunks = encodeManifest(manifest);
+    this.#recordResolution();
+    const staging = stageVersion(store, target, chunks, this.#durable);
     try {
       await settleAll([staging, this.#proposal.staged, expressed.written, this.#syncInherited(head)]);
     } catch (error) {
@@ -243,10 +256,17 @@ class CommitRun {
     return { transaction, manifest, expressed, staged: await staging };
   }
 
+  #recordResolution(): void {
+    if (this.#lostMs === undefined) return;
+    const { meters, runtime } = this.#table;
+    meters.resolutionDisk.record(this.#readMs - this.#lostMs);
+    meters.resolutions.record(runtime.monotonicMs() - this.#readMs);
+    this.#lostMs = undefined;
+  }
+
   /** A durable commit makes durable what it stands on (native LanceDB never syncs). */
   async #syncInherited(head: Snapshot): Promise<void> {
-    if (!this.#durable || isDurable(await this.#table.transaction(head))) return;
-    await this.#table.store.sync(inheritedPaths(head));
+    if (this.#durable) await this.#table.durable.cover(head);
   }
 
   async #isMine(version: number, head: Snapshot): Promise<boolean> {
@@ -257,32 +277,32 @@ class CommitRun {
 
   /** The look after the link: a gap between the own version and the head means that the commit is not part of it. */
   async #confirm(attempt: Attempt, head: Snapshot): Promise<Snapshot | undefined> {
-    const { store } = this.#table;
     const { version } = attempt.manifest;
     const { scheme } = head.head;
-    const info = await store.head(manifestPath(version, scheme));
-    const hinted = await readHint(store, this.#table.hint);
-    if (
-      info === undefined ||
-      (hinted > version && (await store.head(manifestPath(version + 1, scheme))) === undefined)
-    ) {
-      const names = (await listVersionNames(store)).map((name) => name.version);
-      const newest = names[0] ?? 0;
-      const gapless = Array.from({ length: Math.max(0, newest - version) + 1 }, (_, i) => version + i);
-      if (info === undefined || !gapless.every((n) => names.includes(n))) {
-        if (info === undefined) throw this.#unknown(version, undefined);
-        await store.delete(manifestPath(version, scheme));
-        await this.#discardAttempt(attempt);
-        return undefined;
-      }
+    const look = await lookAgain(this.#table, version, scheme);
+    if (look.kind === "unknown") throw this.#unknown(version, undefined);
+    if (look.kind === "lost") {
+      await this.#table.store.delete(manifestPath(version, scheme));
+      await this.#discardAttempt(attempt);
+      return undefined;
     }
+    if (look.kind === "passed") return this.#passed(attempt, head);
     const snapshot = new Snapshot(
-      { version, scheme, identity: info.identity },
+      { version, scheme, identity: look.identity },
       attempt.manifest,
       this.#schemaOf(attempt, head),
     );
     this.#table.committed(snapshot, attempt.expressed.vectors, attempt.transaction);
+    if (this.#durable) this.#table.durable.reached(snapshot);
+    if (this.#options.durability === "async") this.#table.durable.coverBehind(snapshot);
     return snapshot;
+  }
+
+  /** Committed, but a vacuum has passed since: the head has to be found anew. */
+  #passed(attempt: Attempt, head: Snapshot): Snapshot {
+    this.#table.forget();
+    const gone = { version: attempt.manifest.version, scheme: head.head.scheme, identity: "" };
+    return new Snapshot(gone, attempt.manifest, this.#schemaOf(attempt, head));
   }
 
   #schemaOf(attempt: Attempt, head: Snapshot): Snapshot["schema"] | undefined {

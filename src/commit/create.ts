@@ -78,6 +78,8 @@ export async function createFirstVersion(
   if (info === undefined) return table.refresh();
   const snapshot = new Snapshot({ version: 1, scheme: "v2", identity: info.identity }, manifest);
   table.committed(snapshot, new Map(), transaction);
+  if (durable) table.durable.reached(snapshot);
+  if (options.durability === "async") table.durable.coverBehind(snapshot);
   return snapshot;
 }
 

@@ -155,11 +155,11 @@ export class WriteQueue<W extends QueuedWrite, R> {
     }
     if (this.#closed) {
       this.metrics.rejections++;
-      return this.#queueClosed();
+      return queueClosed();
     }
     if (signal?.aborted) {
       this.metrics.cancellations++;
-      return this.#canceled(signal.reason);
+      return canceled(signal.reason);
     }
     const busy = this.#draining !== undefined;
     if (this.#waiting.length >= capacity && (whenFull === "reject" || timeoutMs === 0)) {
@@ -255,7 +255,7 @@ export class WriteQueue<W extends QueuedWrite, R> {
     }
     const onAbort = () => {
       this.metrics.cancellations++;
-      this.#withdraw(slot, this.#canceled(signal?.reason));
+      this.#withdraw(slot, canceled(signal?.reason));
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     return () => {
@@ -275,10 +275,6 @@ export class WriteQueue<W extends QueuedWrite, R> {
     this.#letIn();
   }
 
-  #queueClosed(): TableError {
-    return new TableError("QUEUE_CLOSED", "The table is closed and takes no more writes. Open it again to write.");
-  }
-
   #queueFull(): TableError {
     const { capacity } = this.#options;
     const depth = this.#waiting.length;
@@ -296,8 +292,15 @@ export class WriteQueue<W extends QueuedWrite, R> {
       { details: { phase: "queued", timeoutMs } },
     );
   }
+}
 
-  #canceled(cause: unknown): TableError {
-    return new TableError("CANCELED", "The write was canceled before it started and was not executed.", { cause });
-  }
+export function queueClosed(): TableError {
+  return new TableError("QUEUE_CLOSED", "The table is closed and takes no more writes. Open it again to write.");
+}
+
+export function canceled(cause: unknown): TableError {
+  return new TableError("CANCELED", "The write was canceled before it started and was not executed.", {
+    details: { phase: "queued" },
+    cause,
+  });
 }

@@ -13,8 +13,10 @@ import type { ObjectStore } from "../store/contract.js";
 import { TableError } from "../support/errors.js";
 import { LruCache } from "../support/lru-cache.js";
 import type { Runtime } from "../support/runtime.js";
+import { DurablePoint } from "./durable-point.js";
 import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
 import { type BoundaryMemo, type NamingScheme, readDeletions, readManifest, readTransaction } from "./log.js";
+import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
 
 const VECTORS_MAX = 4096;
@@ -29,6 +31,9 @@ export class SharedTable {
   readonly runtime: Runtime;
   /** Held while a version is being published; one publication at a time in a process. */
   readonly publishing = new Mutex();
+  /** What of the table is known to survive a power cut. */
+  readonly durable: DurablePoint = new DurablePoint(this);
+  readonly meters = new TableMeters();
   readonly boundary: BoundaryMemo = { identity: undefined, upTo: 0 };
   readonly hint: HintMemo = { identity: undefined, version: 0 };
   readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
@@ -131,18 +136,20 @@ export class SharedTable {
   committed(snapshot: Snapshot, vectors: ReadonlyMap<string, DeletionVector>, transaction: Transaction): void {
     for (const [path, vector] of vectors) this.#vectors.set(path, vector);
     this.#transactions.set(`${snapshot.version}:${snapshot.head.identity}`, transaction);
-    if (this.#head === undefined || this.#head.version < snapshot.version) this.#head = snapshot;
+    if (this.#head === undefined || this.#head.version < snapshot.version) this.#setHead(snapshot);
     this.#writeHint(snapshot.version);
   }
 
   /** Forgets the head, so that the next reader finds it anew. */
   forget(): void {
     this.#head = undefined;
+    this.durable.forget();
   }
 
   /** Resolves when no background work of this table is under way. */
   async quiet(): Promise<void> {
     while (this.#hintWrite !== undefined) await this.#hintWrite;
+    await this.durable.quiet();
   }
 
   async #read(head: Head): Promise<Snapshot | undefined> {
@@ -158,8 +165,13 @@ export class SharedTable {
   #swap(known: Snapshot | undefined, snapshot: Snapshot): Snapshot {
     const current = this.#head;
     if (current !== known && current !== undefined && current.version >= snapshot.version) return current;
-    this.#head = snapshot;
+    this.#setHead(snapshot);
     return snapshot;
+  }
+
+  #setHead(snapshot: Snapshot): void {
+    this.#head = snapshot;
+    this.meters.snapshotSwaps++;
   }
 
   /** The hint is advice for others: written behind the commit, newest only, and a failure is of no consequence. */

@@ -254,7 +254,7 @@ describe("signals", () => {
     const controller = new AbortController();
     const b = bench.submit("b", { signal: controller.signal });
     controller.abort();
-    expect(await b.end).toBe("CANCELED");
+    expect(await b.end).toBe("CANCELED queued");
     await bench.finish();
     expect(bench.groups).toEqual([["a"]]);
     expect(bench.queue.metrics).toMatchObject({ cancellations: 1, depth: 0 });
@@ -262,7 +262,7 @@ describe("signals", () => {
 
   test("that were given before the call refuse it", async () => {
     const bench = new Bench();
-    expect(await bench.submit("a", { signal: AbortSignal.abort() }).end).toBe("CANCELED");
+    expect(await bench.submit("a", { signal: AbortSignal.abort() }).end).toBe("CANCELED queued");
     await turn();
     expect(bench.groups).toEqual([]);
     expect(bench.queue.metrics.cancellations).toBe(1);
@@ -294,7 +294,7 @@ describe("a full queue", () => {
     expect(bench.queue.metrics).toMatchObject({ depth: 1, admissions: 2 });
     controller.abort();
     await bench.runtime.advance(5);
-    expect([await late.end, await canceled.end]).toEqual(["TIMEOUT queued", "CANCELED"]);
+    expect([await late.end, await canceled.end]).toEqual(["TIMEOUT queued", "CANCELED queued"]);
     for (let i = 0; i < 4; i++) await bench.finish();
     expect([await c.end, await d.end]).toEqual(["done c", "done d"]);
     expect(bench.groups).toEqual([["a"], ["b"], ["c"], ["d"]]);

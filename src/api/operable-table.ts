@@ -1,0 +1,33 @@
+/** What there is around a table's reads and writes: the buffered writer, the durability barrier, metrics. */
+import type { TableMetrics } from "../commit/meters.js";
+import type { QueueMetrics } from "../commit/queue.js";
+import type { OpenTable } from "./open-table.js";
+import { UnbuiltTable } from "./unbuilt.js";
+
+export abstract class OperableTable extends UnbuiltTable {
+  readonly #open: OpenTable;
+
+  constructor(open: OpenTable) {
+    super();
+    this.#open = open;
+  }
+
+  /**
+   * Resolves when every commit that was acknowledged before the call survives a power cut, whoever made it.
+   * @throws UNAVAILABLE when one of them could not be made durable
+   */
+  async sync(): Promise<void> {
+    await this.#open.shared.durable.sync();
+  }
+
+  /** The counters of this process's write queue for the table. */
+  writeQueueMetrics(): QueueMetrics {
+    return { ...this.#open.queue.metrics };
+  }
+
+  /** What this process has observed of the table since it opened it. */
+  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
+    const { shared, queue } = this.#open;
+    return { ...shared.meters.summary(queue.waits, shared.durable.lag), queue: { ...queue.metrics } };
+  }
+}

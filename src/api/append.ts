@@ -1,11 +1,11 @@
 /** Data of a caller as a write for the queue: rows that wait for their group, or files staged as a stream arrives. */
-import type { RecordBatch } from "apache-arrow";
+import { type RecordBatch, Schema } from "apache-arrow";
 import { planOverwrite } from "../change/overwrite.js";
 import { encodeOptionsOf } from "../change/stage.js";
 import { StagedStream } from "../change/staged-stream.js";
 import { type AlonePlan, NO_ROWS, type TableWrite } from "../change/write.js";
 import type { Snapshot } from "../commit/snapshot.js";
-import { normalizeBatches } from "../data/columns/adopt.js";
+import { isBatchLike, isTableLike, normalizeBatches } from "../data/columns/adopt.js";
 import { buildBatches } from "../data/columns/build.js";
 import type { Row } from "../data/columns/rows.js";
 import { TableError } from "../support/errors.js";
@@ -14,16 +14,12 @@ import { dataFormatOf, type OpenTable } from "./open-table.js";
 import type { Report } from "./progress.js";
 
 /** An append of whatever `data` is. Plain rows are turned into columns together with those of their group. */
-export async function appendWrite(
-  open: OpenTable,
-  data: InputData,
-  base: Snapshot,
-  report: Report,
-): Promise<TableWrite> {
+export async function appendWrite(open: OpenTable, data: InputData, report: Report): Promise<TableWrite> {
   if (isPlainRows(data)) {
     const toBatches: RowsToBatches = (schema) => buildBatches(data, schema);
     return { kind: "append", plainRows: data, toBatches, rows: data.length, sizeBytes: 0, alone: false };
   }
+  const base = await open.shared.refresh();
   const input = await readInput(data, base.schema.arrow);
   const { batches } = input;
   if (!Array.isArray(batches)) return streamWrite(open, input, base, report);
@@ -34,10 +30,16 @@ export async function appendWrite(
   return { kind: "append", plainRows: undefined, toBatches, rows: input.rows ?? 0, sizeBytes, alone: false };
 }
 
-/** A replacement of the whole content by `data`, which keeps the table's format. */
+/**
+ * A replacement of the whole content by `data`, which keeps the table's format. Arrow data brings its schema; rows
+ * keep those columns of the table that at least one of them has.
+ */
 export function overwriteWrite(open: OpenTable, data: InputData, report: Report): TableWrite {
+  let read = false;
   const plan = async (base: Snapshot): Promise<AlonePlan> => {
-    const input = await readInput(data, base.schema.arrow);
+    if (read && !isWhole(data)) throw readTwice(open.shared.name);
+    read = true;
+    const input = await readInput(data, schemaOfOverwrite(data, base));
     return planOverwrite({
       table: open.shared,
       schema: input.schema,
@@ -58,6 +60,32 @@ function isPlainRows(data: InputData): data is readonly Row[] {
   if (!Array.isArray(data)) return false;
   const [first] = data as readonly unknown[];
   return first === undefined || !(typeof first === "object" && first !== null && "schema" in first && "data" in first);
+}
+
+/** True for data that can be read again when the operation is run again. */
+function isWhole(data: InputData): boolean {
+  return Array.isArray(data) || isTableLike(data) || isBatchLike(data);
+}
+
+function schemaOfOverwrite(data: InputData, base: Snapshot): Schema | undefined {
+  if (isPlainRows(data)) return data.length === 0 ? base.schema.arrow : presentSchema(base.schema.arrow, data);
+  return isWhole(data) ? undefined : base.schema.arrow;
+}
+
+/** The columns that at least one row has, all of them when none does. */
+export function presentSchema(schema: Schema, rows: readonly Row[]): Schema {
+  const present = schema.fields.filter(({ name }) =>
+    rows.some((row) => (row as Record<string, unknown>)[name] !== undefined),
+  );
+  return present.length === 0 ? schema : new Schema(present, schema.metadata);
+}
+
+/** An iterable gave its rows to a first attempt that another writer beat. */
+export function readTwice(table: string): TableError {
+  return new TableError(
+    "CONFLICT",
+    `Commit conflict on table '${table}': another writer replaced it meanwhile, and an iterable cannot be read twice. Nothing was written; run the operation again.`,
+  );
 }
 
 /** A stream is staged while it arrives and can be planned once only, because nobody can read it again. */

@@ -8,12 +8,13 @@ import { codecFor } from "../data/codecs.js";
 import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
 import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
+import { readTwice } from "./append.js";
 import { type Database, openDatabase } from "./database.js";
 import { type Input, type InputData, readInput } from "./input.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
 import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settingsOf } from "./options.js";
 import { Table } from "./table.js";
-import { notSupported } from "./unbuilt.js";
+import { notSupported, UnbuiltConnection } from "./unbuilt.js";
 
 export interface CreateTableOptions {
   /** create: the table must be new; overwrite: a table of that name gets a new version with only these rows. */
@@ -58,7 +59,7 @@ export async function connect(
   return new Connection(openDatabase(given.uri, settings), settings);
 }
 
-export class Connection {
+export class Connection extends UnbuiltConnection {
   readonly #database: Database;
   readonly #settings: Settings;
   #closed = false;
@@ -66,6 +67,7 @@ export class Connection {
 
   /** Connections are made by `connect`. */
   constructor(database: Database, settings: Settings) {
+    super();
     this.#database = database;
     this.#settings = settings;
   }
@@ -83,6 +85,16 @@ export class Connection {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * Resolves when every commit to a table that this process has open, acknowledged before the call, survives a power
+   * cut.
+   * @throws UNAVAILABLE when one of them could not be made durable
+   */
+  async sync(): Promise<void> {
+    this.#checkOpen();
+    await this.#database.sync();
   }
 
   display(): string {
@@ -188,7 +200,9 @@ export class Connection {
     await this.#database.prove(this.#settings);
     const created = await this.#commitFirst(open, input, format);
     if (created) return this.#handle(open);
-    return mode === "create" ? this.#existing(open, options) : this.#overwrite(open, input, options.dataFormat);
+    if (mode === "create") return this.#existing(open, options);
+    if (!Array.isArray(input.batches)) throw readTwice(name);
+    return this.#overwrite(open, input, options.dataFormat);
   }
 
   async #existing(open: OpenTable, options: CreateTableOptions): Promise<Table> {
@@ -227,14 +241,17 @@ export class Connection {
 
   async #overwrite(open: OpenTable, input: Input, wanted: DataFormat | undefined): Promise<Table> {
     const durable = this.#settings.durability === "full";
+    let read = false;
     await open.write({
       kind: "alone",
       alone: true,
       rows: input.rows ?? 0,
       sizeBytes: 0,
-      plan: (base) => {
+      plan: async (base) => {
         const dataFormat = wanted ?? dataFormatOf(base.manifest);
         const { schema, batches } = input;
+        if (read && !Array.isArray(batches)) throw readTwice(open.shared.name);
+        read = true;
         const codec = codecFor(dataFormat);
         return planOverwrite({ table: open.shared, schema, batches, dataFormat, codec, durable, base: base.manifest });
       },
@@ -248,7 +265,7 @@ export class Connection {
 
   #checkOpen(): void {
     if (this.#closed) {
-      throw new TableError("CLOSED", `The connection to ${this.#database.uri} is closed. Call connect() again.`);
+      throw new TableError("CLOSED", `Connection is closed (${this.#database.uri}). Call connect() again.`);
     }
   }
 }

@@ -1,7 +1,10 @@
 /** The builder of an upsert, with LanceDB's names. Every step returns a new builder. */
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { MergeWrite, TableWrite, WriteResult } from "../change/write.js";
-import { normalizeBatches } from "../data/columns/adopt.js";
+import { isBatchLike, isTableLike, normalizeBatches } from "../data/columns/adopt.js";
+import type { Row } from "../data/columns/rows.js";
+import { TableError } from "../support/errors.js";
+import { presentSchema } from "./append.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { type InputData, readInput } from "./input.js";
 import type { MergeResult } from "./results.js";
@@ -64,12 +67,15 @@ export class MergeInsertBuilder {
 
   /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
   async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
-    const input = await readInput(data, await this.#target.schema());
+    this.#check(options);
+    const target = await this.#target.schema();
+    const input = await readInput(data, target);
     const batches: RecordBatch[] = [];
     for await (const batch of input.batches) batches.push(batch);
     const write: MergeWrite = {
       kind: "merge",
       on: this.#on,
+      columns: sourceColumns(data, target),
       ...this.#clauses,
       toBatches: (schema) =>
         schema === input.schema ? batches : batches.flatMap((batch) => normalizeBatches(batch, schema)),
@@ -90,9 +96,31 @@ export class MergeInsertBuilder {
     };
   }
 
+  #check(options: MergeExecution): void {
+    const { updateMatched, insertUnmatched, deleteUnmatchedTarget } = this.#clauses;
+    if (updateMatched === undefined && !insertUnmatched && deleteUnmatchedTarget === undefined) {
+      throw new TableError(
+        "INVALID_ARGUMENT",
+        "The merge insert job is not configured to change the data in any way. Say what to do with rows that match, or do not.",
+      );
+    }
+    if (options.timeoutMs !== 0) return;
+    throw new TableError("TIMEOUT", "merge insert timed out: it was given 0 ms, and was not executed.", {
+      details: { timeoutMs: 0, phase: "queued" },
+    });
+  }
+
   #with(clauses: Partial<Clauses>): MergeInsertBuilder {
     return new MergeInsertBuilder(this.#on, this.#target, { ...this.#clauses, ...clauses });
   }
+}
+
+/** An iterable may bring any column, so it counts as bringing all. */
+function sourceColumns(data: InputData, target: Schema): ReadonlySet<string> {
+  if (isTableLike(data) || isBatchLike(data)) return new Set(data.schema.fields.map((field) => field.name));
+  const rows = Array.isArray(data) && !data.some((one) => isTableLike(one) || isBatchLike(one));
+  const { fields } = rows ? presentSchema(target, data as readonly Row[]) : target;
+  return new Set(fields.map((field) => field.name));
 }
 
 function condition(where: SqlInput | undefined) {

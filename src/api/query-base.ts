@@ -4,7 +4,9 @@
  * A query reads the version that its table shows when it is executed, and that one to the end.
  */
 import { Table as ArrowTable, type RecordBatch, type Schema } from "apache-arrow";
+import { analyze } from "../compute/explain.js";
 import { bindExpression } from "../compute/expression/bind.js";
+import type { ScanMetrics } from "../compute/pieces.js";
 import { type OutputColumn, queryableSchema, type ScanSource } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
 import { pace } from "../support/pace.js";
@@ -66,8 +68,9 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
   async *execute(options: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
     if (options.maxBatchLength !== undefined) atLeast(1, options.maxBatchLength, "maxBatchLength");
     const held = await this.#open();
-    const limit = timeLimit(options, held.runtime);
+    let limit: TimeLimit | undefined;
     try {
+      limit = timeLimit(options, held.runtime);
       const execution: Execution = {
         ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
         ...(limit.signal === undefined ? {} : { signal: limit.signal }),
@@ -78,7 +81,7 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
         yield batch;
       }
     } finally {
-      limit.end();
+      limit?.end();
       held.release();
     }
   }
@@ -114,7 +117,19 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
     }
   }
 
-  protected abstract run(source: ScanSource, execution: Execution): AsyncIterable<RecordBatch>;
+  /** Runs the query to its end and says what it cost. */
+  async analyzePlan(): Promise<string> {
+    const held = await this.#open();
+    try {
+      const { source, runtime } = held;
+      const text = await this.explain(source, true);
+      return await analyze(source, text, runtime, (metrics) => this.run(source, {}, metrics));
+    } finally {
+      held.release();
+    }
+  }
+
+  protected abstract run(source: ScanSource, execution: Execution, metrics?: ScanMetrics): AsyncIterable<RecordBatch>;
   protected abstract schemaOf(source: ScanSource): Schema | Promise<Schema>;
   protected abstract explain(source: ScanSource, verbose: boolean): Promise<string> | string;
 
@@ -143,18 +158,14 @@ function timeLimit(options: QueryExecutionOptions, runtime: Runtime): TimeLimit 
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return { signal: options.signal, end: () => {} };
   atLeast(0, timeoutMs, "timeoutMs");
+  const late = new TableError(
+    "TIMEOUT",
+    `Query timeout: it did not end within ${timeoutMs} ms. Narrow it, or allow more time.`,
+    { details: { timeoutMs, phase: "executing" } },
+  );
+  if (timeoutMs === 0) throw late;
   const controller = new AbortController();
-  const timer = runtime.timer(timeoutMs, () => {
-    controller.abort(
-      new TableError(
-        "TIMEOUT",
-        `Query timeout: it did not end within ${timeoutMs} ms. Narrow it, or allow more time.`,
-        {
-          details: { timeoutMs, phase: "executing" },
-        },
-      ),
-    );
-  });
+  const timer = runtime.timer(timeoutMs, () => controller.abort(late));
   const signals = options.signal === undefined ? [controller.signal] : [controller.signal, options.signal];
   return { signal: AbortSignal.any(signals), end: () => timer.cancel() };
 }

@@ -1,6 +1,8 @@
 /** Filter, project, order and limit the rows of a table. */
 import type { RecordBatch, Schema } from "apache-arrow";
+import { explainScan } from "../compute/explain.js";
 import { bindFilter } from "../compute/expression/bind.js";
+import type { ScanMetrics } from "../compute/pieces.js";
 import { outputSchema, queryableSchema, type ScanPlan, type ScanSource, scan } from "../compute/scan.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
@@ -33,16 +35,16 @@ export class Query extends StandardQuery {
     return notSupported("nearestToText", "full-text search is not built yet; filter with LIKE or contains() instead.");
   }
 
-  protected override run(source: ScanSource, execution: Execution): AsyncIterable<RecordBatch> {
-    return scan(source, this.#plan(source, execution));
+  protected override run(source: ScanSource, execution: Execution, metrics?: ScanMetrics): AsyncIterable<RecordBatch> {
+    return scan(source, this.#plan(source, execution), metrics);
   }
 
   protected override schemaOf(source: ScanSource): Schema {
     return outputSchema(source, this.#plan(source, {}));
   }
 
-  protected override explain(source: ScanSource): string {
-    return `Scan: version ${source.version ?? "?"}, filter ${this.filterText() ?? "none"}`;
+  protected override explain(source: ScanSource): Promise<string> {
+    return explainScan(source, this.#plan(source, {}), this.filterText());
   }
 
   #plan(source: ScanSource, execution: Execution): ScanPlan {

@@ -1,5 +1,5 @@
 /** Schema changes as callers ask for them, turned into plans. Shapes are LanceDB's. */
-import { type DataType, Field, type Schema } from "apache-arrow";
+import { type DataType, Field, Schema } from "apache-arrow";
 import {
   type AlteredColumn,
   type NewColumn,
@@ -12,8 +12,10 @@ import type { AlonePlan, AloneWrite } from "../change/write.js";
 import { NO_ROWS } from "../change/write.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import { bindExpression } from "../compute/expression/bind.js";
+import { type BoundExpression, evaluate } from "../compute/expression/evaluate.js";
 import { adoptSchema } from "../data/columns/adopt.js";
-import { parseLogicalType } from "../format/logical-type.js";
+import { typeByName } from "../data/columns/type-names.js";
+import { makeBatch } from "../data/kernels/batches.js";
 import type { UpdateMap } from "../format/operation.js";
 import { findPath, type SchemaNode, type TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
@@ -43,17 +45,7 @@ export interface FieldMetadataUpdate {
   readonly replace?: boolean;
 }
 
-/** Names that programs use beside the format's own. */
-const TYPE_ALIASES: Readonly<Record<string, string>> = {
-  utf8: "string",
-  large_utf8: "large_string",
-  float16: "halffloat",
-  float32: "float",
-  float64: "double",
-  boolean: "bool",
-  date32: "date32:day",
-  date64: "date64:ms",
-};
+const ONE_ROW = makeBatch(new Schema([]), [], 1);
 
 export function addColumnsWrite(
   open: OpenTable,
@@ -127,8 +119,13 @@ function newColumns(
   return list.map((one) => {
     if (!("valueSql" in one)) return { field: adoptSchema({ fields: [one] } as unknown as Schema).fields[0] as Field };
     const value = bindExpression(parseSql(one.valueSql, `The expression for '${one.name}'`), base.schema.arrow);
-    return { field: new Field(one.name, value.type, true), value };
+    return { field: new Field(one.name, value.type, !isNonNullConstant(value)), value };
   });
+}
+
+/** A column of one value that is not null takes no nulls later either, as in LanceDB. */
+function isNonNullConstant(value: BoundExpression): boolean {
+  return value.root.kind === "literal" && value.columns.length === 0 && evaluate(value, ONE_ROW).nullCount === 0;
 }
 
 function isSchema(columns: unknown): columns is Schema {
@@ -150,6 +147,5 @@ function typeOf(type: string | DataType, path: string): DataType {
     const field = new Field(path, type, true);
     return adoptSchema({ fields: [field] } as unknown as Schema).fields[0]?.type ?? type;
   }
-  const name = type.toLowerCase();
-  return parseLogicalType(TYPE_ALIASES[name] ?? name, path);
+  return typeByName(type, path);
 }

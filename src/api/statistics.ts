@@ -30,7 +30,7 @@ export function tableStatistics(manifest: Manifest): TableStatistics {
       lengths: {
         min: lengths[0] ?? 0,
         max: lengths.at(-1) ?? 0,
-        mean: lengths.length === 0 ? 0 : Math.round(sum / lengths.length),
+        mean: lengths.length === 0 ? 0 : Math.floor(sum / lengths.length),
         p25: at(0.25),
         p50: at(0.5),
         p75: at(0.75),

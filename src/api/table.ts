@@ -6,7 +6,6 @@
 import type { Table as ArrowTable, Field, Schema } from "apache-arrow";
 import { planRestore } from "../change/overwrite.js";
 import type { AloneWrite, TableWrite, WriteResult } from "../change/write.js";
-import type { QueueMetrics } from "../commit/queue.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import { countRows } from "../compute/count.js";
 import { bindFilter } from "../compute/expression/bind.js";
@@ -18,6 +17,7 @@ import { parseSql, type SqlInput, sqlText } from "./filter.js";
 import type { InputData } from "./input.js";
 import { MergeInsertBuilder } from "./merge.js";
 import type { OpenTable } from "./open-table.js";
+import { OperableTable } from "./operable-table.js";
 import { reporter } from "./progress.js";
 import { Query, type QuerySource } from "./query.js";
 import type {
@@ -44,7 +44,6 @@ import {
 import { tableStatistics } from "./statistics.js";
 import { Tags } from "./tags.js";
 import { TakeQuery } from "./take-query.js";
-import { UnbuiltTable } from "./unbuilt.js";
 import { type Expressions, readUpdate, type UpdateRequest } from "./update-request.js";
 import type { IntoVector, MultiVector } from "./vector.js";
 import type { VectorQuery } from "./vector-query.js";
@@ -69,7 +68,7 @@ export interface UpdateOptions extends WriteOptions {
   readonly where?: SqlInput;
 }
 
-export class Table extends UnbuiltTable {
+export class Table extends OperableTable {
   readonly #open: OpenTable;
   readonly #isConnected: () => boolean;
   #pinned: Snapshot | undefined;
@@ -79,7 +78,7 @@ export class Table extends UnbuiltTable {
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    super();
+    super(open);
     this.#open = open;
     this.#isConnected = isConnected;
   }
@@ -99,7 +98,7 @@ export class Table extends UnbuiltTable {
   }
 
   display(): string {
-    return `Table(${this.name})`;
+    return this.isOpen() ? `Table(${this.name})` : `ClosedTable(${this.name})`;
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -124,11 +123,10 @@ export class Table extends UnbuiltTable {
     if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
       throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
     }
-    const base = this.#open.shared.head ?? (await this.#open.shared.refresh());
     const write =
       options.mode === "overwrite"
         ? overwriteWrite(this.#open, data, report)
-        : await appendWrite(this.#open, data, base, report);
+        : await appendWrite(this.#open, data, report);
     const result = await this.#open.write(write, options);
     report(result.rowsAdded, 0, true);
     return { ...info(result), rowsAdded: result.rowsAdded };
@@ -160,7 +158,10 @@ export class Table extends UnbuiltTable {
   /** Begins an upsert by the key columns `on`. */
   mergeInsert(on: string | readonly string[]): MergeInsertBuilder {
     return new MergeInsertBuilder(typeof on === "string" ? [on] : on, {
-      schema: () => this.schema(),
+      schema: async () => {
+        this.#checkWritable();
+        return (await this.#open.shared.refresh()).schema.arrow;
+      },
       commit: async (write, options) => {
         this.#checkWritable();
         return this.#open.write(write, options);
@@ -259,7 +260,10 @@ export class Table extends UnbuiltTable {
     this.#checkOpen();
     const wanted = version ?? this.#pinned?.version;
     if (wanted === undefined) {
-      throw new TableError("INVALID_ARGUMENT", "restore() needs a version: check one out first, or name it.");
+      throw new TableError(
+        "INVALID_ARGUMENT",
+        "restore() needs a version: you must run checkout before running restore, or name one.",
+      );
     }
     const { shared } = this.#open;
     const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
@@ -274,11 +278,6 @@ export class Table extends UnbuiltTable {
 
   async stats(): Promise<TableStatistics> {
     return tableStatistics((await this.#snapshot()).manifest);
-  }
-
-  /** The counters of this process's write queue for the table. */
-  writeQueueMetrics(): QueueMetrics {
-    return { ...this.#open.queue.metrics };
   }
 
   async usesV2ManifestPaths(): Promise<boolean> {
@@ -316,7 +315,7 @@ export class Table extends UnbuiltTable {
 
   #checkOpen(): void {
     if (this.isOpen()) return;
-    throw new TableError("CLOSED", `Table '${this.name}' is closed. Open it again with openTable().`);
+    throw new TableError("CLOSED", `Table ${this.name} is closed. Open it again with openTable().`);
   }
 
   #checkWritable(): void {
@@ -324,7 +323,7 @@ export class Table extends UnbuiltTable {
     if (this.#pinned === undefined) return;
     throw new TableError(
       "READ_ONLY",
-      `Table '${this.name}' cannot be modified when a specific version is checked out (${this.#pinned.version}). Call checkoutLatest() first.`,
+      `The table cannot be modified when a specific version is checked out: '${this.name}' is at version ${this.#pinned.version}. Call checkoutLatest() first.`,
       { details: { version: this.#pinned.version } },
     );
   }

@@ -24,14 +24,14 @@ export class Tags {
 
   /** All tags by name. */
   async list(): Promise<Record<string, TagContents>> {
-    const tags: Record<string, TagContents> = {};
+    const tags: [string, TagContents][] = [];
     for (const entry of await this.#table.store.list(REFS_TAGS)) {
       if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
       const name = entry.name.slice(0, -SUFFIX.length);
       const tag = await this.#read(name);
-      if (tag !== undefined) tags[name] = { version: tag.version, manifestSize: tag.manifestSize };
+      if (tag !== undefined) tags.push([name, { version: tag.version, manifestSize: tag.manifestSize }]);
     }
-    return tags;
+    return Object.fromEntries(tags);
   }
 
   /** @throws NOT_FOUND */

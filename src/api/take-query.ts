@@ -57,6 +57,7 @@ export class TakeQuery extends QueryBase {
 function toRowId(id: bigint | number): bigint {
   if (typeof id === "bigint") {
     if (id >= 0n && id <= U64_MAX) return id;
+    if (id < 0n) throw new TableError("INVALID_ARGUMENT", "Row id cannot be negative");
     throw new TableError("INVALID_ARGUMENT", `Row id ${id} is not an unsigned 64-bit integer.`);
   }
   if (!Number.isInteger(id)) throw new TableError("INVALID_ARGUMENT", "Row id must be an integer (or bigint)");

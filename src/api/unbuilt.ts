@@ -1,5 +1,5 @@
 /**
- * Methods of LanceDB's table that are not built here: each rejects with NOT_SUPPORTED and one sentence, so that a
+ * Methods of LanceDB's connection and table that are not built here: each rejects with NOT_SUPPORTED and one sentence, so that a
  * program that only changed its import learns at once what is missing.
  */
 import { TableError } from "../support/errors.js";
@@ -12,10 +12,81 @@ export function notSupported(method: string, sentence: string): Promise<never> {
 }
 
 const INDEX = "indices are not built yet; searches and filters scan, and are exact.";
+const BLOBS = "there are no blob columns; keep bytes in binary columns.";
 const LSM = "there is no log-structured write path; the write queue batches small writes instead.";
 const COMPUTED = "computed columns are not built yet; add the column and update it.";
 
+const NAMESPACE = "a database is one flat list of tables.";
+const VIEWS = "materialized views are not built yet.";
+const JOBS = "every call ends before its promise settles, so there are no jobs.";
+
+export abstract class UnbuiltConnection {
+  listTables(..._args: unknown[]): Promise<never> {
+    return notSupported("listTables", "use tableNames(), which pages by startAfter and limit.");
+  }
+  renameTable(..._args: unknown[]): Promise<never> {
+    return notSupported("renameTable", "create a table of the new name from the rows of the old one.");
+  }
+  cloneTable(..._args: unknown[]): Promise<never> {
+    return notSupported("cloneTable", "create a table from the rows of the other one.");
+  }
+  dropTableAsync(..._args: unknown[]): Promise<never> {
+    return notSupported("dropTableAsync", "use dropTable().");
+  }
+  describeNamespace(..._args: unknown[]): Promise<never> {
+    return notSupported("describeNamespace", NAMESPACE);
+  }
+  listNamespaces(..._args: unknown[]): Promise<never> {
+    return notSupported("listNamespaces", NAMESPACE);
+  }
+  createNamespace(..._args: unknown[]): Promise<never> {
+    return notSupported("createNamespace", NAMESPACE);
+  }
+  dropNamespace(..._args: unknown[]): Promise<never> {
+    return notSupported("dropNamespace", NAMESPACE);
+  }
+  createMaterializedView(..._args: unknown[]): Promise<never> {
+    return notSupported("createMaterializedView", VIEWS);
+  }
+  openMaterializedView(..._args: unknown[]): Promise<never> {
+    return notSupported("openMaterializedView", VIEWS);
+  }
+  listMaterializedViews(): Promise<never> {
+    return notSupported("listMaterializedViews", VIEWS);
+  }
+  openJob(..._args: unknown[]): Promise<never> {
+    return notSupported("openJob", JOBS);
+  }
+  listJobs(): Promise<never> {
+    return notSupported("listJobs", JOBS);
+  }
+  cancelJob(..._args: unknown[]): Promise<never> {
+    return notSupported("cancelJob", JOBS);
+  }
+}
+
 export abstract class UnbuiltTable {
+  listIndices(): Promise<never> {
+    return notSupported("listIndices", INDEX);
+  }
+  indexStats(..._args: unknown[]): Promise<never> {
+    return notSupported("indexStats", INDEX);
+  }
+  blobColumns(): Promise<never> {
+    return notSupported("blobColumns", BLOBS);
+  }
+  fetchBlobs(..._args: unknown[]): Promise<never> {
+    return notSupported("fetchBlobs", BLOBS);
+  }
+  fetchBlobFiles(..._args: unknown[]): Promise<never> {
+    return notSupported("fetchBlobFiles", BLOBS);
+  }
+  migrateManifestPathsV2(): Promise<never> {
+    return notSupported(
+      "migrateManifestPathsV2",
+      "new tables have V2 names, and V1 names are read and written as they are.",
+    );
+  }
   createIndex(..._args: unknown[]): Promise<never> {
     return notSupported("createIndex", INDEX);
   }

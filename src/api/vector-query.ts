@@ -1,5 +1,6 @@
 /** Exact nearest-neighbour search, with LanceDB's knobs; those that tune an index are accepted and change nothing. */
 import type { RecordBatch, Schema } from "apache-arrow";
+import { explainNearest } from "../compute/explain.js";
 import type { Expression } from "../compute/expression/ast.js";
 import { bindFilter } from "../compute/expression/bind.js";
 import {
@@ -9,6 +10,7 @@ import {
   nearestQueryableSchema,
   nearestSchema,
 } from "../compute/nearest.js";
+import type { ScanMetrics } from "../compute/pieces.js";
 import { queryableSchema, type ScanSource } from "../compute/scan.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
@@ -99,8 +101,12 @@ export class VectorQuery extends StandardQuery {
     return notSupported("rerank", "full-text search and rerankers are not built yet.");
   }
 
-  protected override async *run(source: ScanSource, execution: Execution): AsyncGenerator<RecordBatch> {
-    yield* nearest(source, { ...(await this.#plan(source)), ...execution });
+  protected override async *run(
+    source: ScanSource,
+    execution: Execution,
+    metrics?: ScanMetrics,
+  ): AsyncGenerator<RecordBatch> {
+    yield* nearest(source, { ...(await this.#plan(source)), ...execution }, metrics);
   }
 
   protected override async schemaOf(source: ScanSource): Promise<Schema> {
@@ -108,13 +114,7 @@ export class VectorQuery extends StandardQuery {
   }
 
   protected override async explain(source: ScanSource): Promise<string> {
-    const plan = await this.#plan(source);
-    const lines = [
-      `Nearest: ${plan.vectors.length} query vector(s) of ${plan.vectors[0]?.length ?? 0} numbers, ${plan.distanceType ?? "l2"}, exact, k=${plan.limit ?? 10}`,
-      `  ${this.#postfilter ? "postfilter" : "prefilter"}: ${this.filterText() ?? "none"}`,
-      `  version ${source.version ?? "?"}, ${source.fragments.length} fragments, ${source.fragments.rowCount()} rows`,
-    ];
-    return lines.join("\n");
+    return explainNearest(source, await this.#plan(source), this.filterText());
   }
 
   async #plan(source: ScanSource): Promise<NearestPlan> {

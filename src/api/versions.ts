@@ -33,6 +33,18 @@ async function describe(table: SharedTable, snapshot: Snapshot): Promise<Version
   const { version, manifest } = snapshot;
   const transaction = await table.transaction(snapshot);
   const { seconds, nanos } = manifest.timestamp;
+  let files = 0;
+  let bytes = 0;
+  let physicalRows = 0;
+  let deletionFiles = 0;
+  let deletedRows = 0;
+  for (const fragment of manifest.fragments) {
+    files += fragment.files.length;
+    for (const file of fragment.files) bytes += file.sizeBytes;
+    physicalRows += fragment.physicalRows;
+    deletionFiles += fragment.deletionFile === undefined ? 0 : 1;
+    deletedRows += fragment.deletionFile?.deletedRows ?? 0;
+  }
   return {
     version,
     timestamp: new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6)),
@@ -40,6 +52,11 @@ async function describe(table: SharedTable, snapshot: Snapshot): Promise<Version
       ...(transaction === undefined ? {} : { operation: transaction.operation.kind }),
       total_rows: String(manifest.fragments.rowCount()),
       total_fragments: String(manifest.fragments.length),
+      total_data_files: String(files),
+      total_files_size: String(bytes),
+      total_data_file_rows: String(physicalRows),
+      total_deletion_files: String(deletionFiles),
+      total_deletion_file_rows: String(deletedRows),
       ...Object.fromEntries(transaction?.properties ?? []),
     },
   };

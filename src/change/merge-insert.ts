@@ -33,28 +33,43 @@ export async function mergeInto(write: MergeWrite, changes: RowChanges, schema: 
   const names = neededColumns(write, arrow);
   const plan: MergePlan = { write, source, updateWhere, deleteWhere, joined };
   const removed: BigUint64Array[] = [];
-  const replacing: number[] = [];
+  const replacing: RecordBatch[] = [];
   let deleted = 0;
   for await (const target of changes.matches(undefined, names)) {
     const verdict = judgeTargets(target.batch, plan);
-    for (const row of verdict.sourceRows) replacing.push(row);
+    replacing.push(updatedRows(target.batch, verdict, plan));
     deleted += verdict.deletes.length;
     removed.push(pick(target, verdict.updates), pick(target, verdict.deletes));
   }
   const kept: RecordBatch[] = [];
-  for (const batch of changes.takePending()) {
+  for (const batch of changes.pendingBatches()) {
     const verdict = judgeTargets(batch, plan);
-    for (const row of verdict.sourceRows) replacing.push(row);
+    replacing.push(updatedRows(batch, verdict, plan));
     deleted += verdict.deletes.length;
     const gone = new Set([...verdict.updates, ...verdict.deletes]);
     kept.push(takeRows(batch, Uint32Array.from(rowNumbers(batch.numRows).filter((row) => !gone.has(row)))));
   }
   const inserted = write.insertUnmatched ? rowNumbers(source.batch.numRows).filter((row) => !source.matched[row]) : [];
+  // Nothing throws from here on: a merge that is refused leaves the rows of earlier writes of its group alone.
+  const added = [...replacing, takeRows(source.batch, Uint32Array.from(inserted))].filter((batch) => batch.numRows > 0);
   for (const addresses of removed) changes.removeAt(addresses);
-  changes.insert(kept);
-  const added = [...replacing, ...inserted];
-  if (added.length > 0) changes.insert([takeRows(source.batch, Uint32Array.from(added))]);
-  return { rowsAdded: inserted.length, rowsUpdated: replacing.length, rowsDeleted: deleted };
+  changes.replacePending(kept);
+  if (added.length > 0) changes.insert([concatBatches(added)]);
+  const rowsUpdated = replacing.reduce((sum, batch) => sum + batch.numRows, 0);
+  return { rowsAdded: inserted.length, rowsUpdated, rowsDeleted: deleted };
+}
+
+/** The target rows that are updated: columns that the source has from it, the others as they were. */
+function updatedRows(target: RecordBatch, verdict: TargetVerdict, plan: MergePlan): RecordBatch {
+  const { schema } = plan.source.batch;
+  const after = takeRows(plan.source.batch, Uint32Array.from(verdict.sourceRows));
+  if (schema.fields.every((field) => plan.write.columns.has(field.name))) return after;
+  const before = takeRows(target, Uint32Array.from(verdict.updates));
+  const columns = schema.fields.map((field, i) => {
+    if (plan.write.columns.has(field.name)) return after.data.children[i] as Data;
+    return before.data.children[before.schema.fields.findIndex((one) => one.name === field.name)] as Data;
+  });
+  return makeBatch(schema, columns, after.numRows);
 }
 
 interface MergePlan {
@@ -132,10 +147,11 @@ function joinedSchema(schema: Schema): Schema {
   return new Schema(["target", "source"].map((side) => new Field(side, new Struct(fields), false)));
 }
 
-/** Only a condition that may look at any column of the target needs more than the keys. */
+/** Only conditions, which may look at any column, and columns that the source lacks need more than the keys. */
 function neededColumns(write: MergeWrite, schema: Schema): readonly string[] {
   const conditional = write.updateMatched?.where !== undefined || write.deleteUnmatchedTarget?.where !== undefined;
-  return conditional ? schema.fields.map((field) => field.name) : write.on;
+  const kept = write.updateMatched !== undefined && schema.fields.some((field) => !write.columns.has(field.name));
+  return conditional || kept ? schema.fields.map((field) => field.name) : write.on;
 }
 
 function indexSource(batches: readonly RecordBatch[], schema: Schema, on: readonly string[]): Source {

@@ -116,11 +116,10 @@ export class RowChanges {
     }
   }
 
-  /** Takes every pending row out, for a write that replaces them by others. */
-  takePending(): readonly RecordBatch[] {
-    const batches = this.pendingBatches();
+  /** Puts other rows in the place of every pending one. */
+  replacePending(batches: readonly RecordBatch[]): void {
     this.#added.length = 0;
-    return batches;
+    this.insert(batches);
   }
 
   /** The removed rows of the base, and the rows that came. */
@@ -196,7 +195,7 @@ function assign(batch: RecordBatch, assignments: Assignments): RecordBatch {
     if (!field.nullable && data.nullCount > 0) {
       throw new TableError(
         "SCHEMA_MISMATCH",
-        `Column '${field.name}' does not take nulls, and the update sets it to null in ${data.nullCount} rows. Give it another value, or make the column nullable.`,
+        `Column '${field.name}' is declared as non-nullable but contains null values after this update, in ${data.nullCount} rows. Give it another value, or make the column nullable.`,
         { details: { column: field.name } },
       );
     }

@@ -43,7 +43,10 @@ export async function stageRows(batches: readonly RecordBatch[], context: StageC
   let rows = 0;
   let sizeBytes = 0;
   for (const part of cut(batches)) {
-    const encoded = await context.codec.encode(part, context.schema, context.encode);
+    const encoded = await context.codec.encode(part, context.schema, context.encode).catch(async (error: unknown) => {
+      await removeFiles(paths, whenAll(writes), context.store);
+      throw error;
+    });
     const file = {
       path: newDataFileName(context.runtime, context.codec.extension),
       fields: encoded.fields,
@@ -60,6 +63,12 @@ export async function stageRows(batches: readonly RecordBatch[], context: StageC
     sizeBytes += encoded.sizeBytes;
   }
   return { fragments, paths, rows, sizeBytes, written: whenAll(writes) };
+}
+
+/** Removes files of a write that failed, once nobody is writing them any more. */
+export async function removeFiles(paths: readonly string[], written: Promise<void>, store: ObjectStore): Promise<void> {
+  await written.catch(() => {});
+  await whenAll(paths.map((path) => store.delete(path))).catch(() => {});
 }
 
 /** What the codec has to know of the table that it writes for. */

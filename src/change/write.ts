@@ -50,6 +50,8 @@ export interface UpdateWrite extends QueuedWrite {
 export interface MergeWrite extends QueuedWrite {
   readonly kind: "merge";
   readonly on: readonly string[];
+  /** Columns that the source has; the others keep their values in rows that are updated, and are null in new ones. */
+  readonly columns: ReadonlySet<string>;
   readonly updateMatched: { readonly where: Expression | undefined } | undefined;
   readonly insertUnmatched: boolean;
   readonly deleteUnmatchedTarget: { readonly where: Expression | undefined } | undefined;

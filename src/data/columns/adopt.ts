@@ -38,6 +38,7 @@ import { nullColumn } from "../kernels/column.js";
 import { castColumn } from "./cast.js";
 import { CellError, refuseNull, toTableError, withinChild } from "./cell-error.js";
 import { childrenOf, largeListType, makeBatch, makeColumn, TYPE_ID, validityOf } from "./layout.js";
+import { typeByName } from "./type-names.js";
 
 /** What all copies of apache-arrow have in common, as far as it is needed here. */
 export interface SchemaLike {
@@ -89,7 +90,7 @@ export function adoptSchema(schema: SchemaLike): Schema {
 function adoptField(field: FieldLike): Field {
   return new Field(
     field.name,
-    adoptType(field.type as DataType),
+    typeof field.type === "string" ? typeByName(field.type, field.name) : adoptType(field.type as DataType),
     field.nullable !== false,
     new Map(field.metadata ?? []),
   );

@@ -27,7 +27,11 @@ export function refuse(index: number, value: unknown, type: DataType, hint?: str
 
 /** A null where none may be. */
 export function refuseNull(index: number): never {
-  throw new CellError(index, [], "a value is required: the column is not nullable, and the value is null or missing");
+  throw new CellError(
+    index,
+    [],
+    "a value is required: the column is declared as non-nullable but contains null values, or misses one",
+  );
 }
 
 /** Runs a builder of a child; what it throws is moved to the parent's rows. */

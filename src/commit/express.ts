@@ -143,21 +143,27 @@ async function deleteRows(rows: RowSets, context: ExpressContext): Promise<Delet
   return writes;
 }
 
-/** Rows that were deleted from old fragments after they were copied are deleted from the copies. */
+/**
+ * Rows that were deleted from old fragments after they were copied are deleted from the copies. An old fragment that
+ * is no longer there lost its last row meanwhile, and a group of which nothing is left says nothing.
+ */
 async function rewrite(groups: readonly RewriteGroup[], context: ExpressContext): Promise<Expressed> {
   const writes = new DeletionWrites(context);
   const expressed: { oldFragments: readonly Fragment[]; newFragments: readonly Fragment[] }[] = [];
   let nextId = (context.head.maxFragmentId ?? -1) + 1;
   for (const group of groups) {
     const carried = await carriedDeletions(group, context);
-    const oldFragments = group.oldFragments.map((old) => context.head.fragments.byId(old.id) ?? old);
+    const oldFragments = group.oldFragments.flatMap((old) => context.head.fragments.byId(old.id) ?? []);
     const newFragments: Fragment[] = [];
     let start = 0;
+    let from = 0;
     for (const fragment of group.newFragments) {
-      const gone = carried
-        .filter((row) => row >= start && row < start + fragment.physicalRows)
-        .map((row) => row - start);
-      start += fragment.physicalRows;
+      const end = start + fragment.physicalRows;
+      let to = from;
+      while (to < carried.length && carried[to]! < end) to++;
+      const gone = carried.subarray(from, to).map((row) => row - start);
+      start = end;
+      from = to;
       if (gone.length === fragment.physicalRows) continue;
       const id = nextId++;
       const numbered = { ...fragment, id };
@@ -165,31 +171,51 @@ async function rewrite(groups: readonly RewriteGroup[], context: ExpressContext)
         gone.length === 0 ? numbered : { ...numbered, deletionFile: writes.write(id, DeletionVector.of(gone)) },
       );
     }
-    expressed.push({ oldFragments, newFragments });
+    if (oldFragments.length > 0) expressed.push({ oldFragments, newFragments });
   }
   return writes.with({ kind: "rewrite", groups: expressed, rewrittenIndices: [] });
 }
 
 /** Positions in the copied rows of a group that were deleted since the copy was made, ascending. */
-async function carriedDeletions(group: RewriteGroup, context: ExpressContext): Promise<number[]> {
-  const carried: number[] = [];
+async function carriedDeletions(group: RewriteGroup, context: ExpressContext): Promise<Uint32Array> {
+  const parts: Uint32Array[] = [];
   let copied = 0;
+  let count = 0;
   for (const old of group.oldFragments) {
     const before = group.goneRows.get(old.id) ?? DeletionVector.empty;
     const fragment = context.head.fragments.byId(old.id);
-    assert(fragment !== undefined, "a fragment that is rewritten is still there after a compatible verdict");
-    const after = (await context.deletions(fragment)) ?? DeletionVector.empty;
-    if (after.size > before.size) {
-      let position = copied;
-      for (let row = 0; row < old.physicalRows; row++) {
-        if (before.has(row)) continue;
-        if (after.has(row)) carried.push(position);
-        position++;
-      }
+    const after = fragment === undefined ? undefined : ((await context.deletions(fragment)) ?? DeletionVector.empty);
+    if (after === undefined || after.size > before.size) {
+      const part = deletedSince(before, after, old.physicalRows);
+      for (let i = 0; i < part.length; i++) part[i]! += copied;
+      parts.push(part);
+      count += part.length;
     }
     copied += old.physicalRows - before.size;
   }
+  const carried = new Uint32Array(count);
+  let at = 0;
+  for (const part of parts) {
+    carried.set(part, at);
+    at += part.length;
+  }
   return carried;
+}
+
+/** Positions, among the rows that were not gone before, of those that are gone after (all of them when undefined). */
+function deletedSince(before: DeletionVector, after: DeletionVector | undefined, rows: number): Uint32Array {
+  if (after === undefined) return Uint32Array.from({ length: rows - before.size }, (_, position) => position);
+  const old = before.toArray();
+  const all = after.toArray();
+  const positions = new Uint32Array(all.length - old.length);
+  let known = 0;
+  let count = 0;
+  for (let i = 0; i < all.length; i++) {
+    if (known < old.length && old[known] === all[i]) known++;
+    else positions[count++] = all[i]! - known;
+  }
+  assert(known === old.length && count === positions.length, "a row that was gone stays gone");
+  return positions;
 }
 
 function randomU64(runtime: Runtime): bigint {

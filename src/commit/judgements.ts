@@ -4,6 +4,7 @@
  * Judgements look at manifests, transactions and deletion vectors, never at rows.
  */
 import type { DeletionVector } from "../format/deletion-vector.js";
+import { FLAG_STABLE_ROW_IDS } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import type { Manifest } from "../format/manifest.js";
 import type { Operation, UpdateMap } from "../format/operation.js";
@@ -117,6 +118,21 @@ function judgeLiveFields(view: ConflictView): Verdict {
   return "compatible";
 }
 
+function judgeIndex(view: ConflictView): Verdict {
+  const { mine, theirs, head } = view;
+  if (mine.kind !== "rewrite" || theirs.kind !== "create_index") return "retry";
+  const stable = (head.writerFlags & FLAG_STABLE_ROW_IDS) !== 0n;
+  for (const { fragmentIds } of theirs.newIndices) {
+    if (fragmentIds === undefined) return "retry";
+    const covered = new Set(fragmentIds);
+    for (const { oldFragments } of mine.groups) {
+      const count = oldFragments.filter((fragment) => covered.has(fragment.id)).length;
+      if (count > 0 && !(stable && count === oldFragments.length)) return "retry";
+    }
+  }
+  return "compatible";
+}
+
 function keysOf(map: UpdateMap | undefined): readonly string[] {
   return map === undefined ? [] : map.entries.map((entry) => entry.key);
 }
@@ -169,18 +185,22 @@ export const judgements = {
     judge: (view) => (overlap(view).length === 0 ? "compatible" : "retry"),
   },
   carryDeletions: {
-    rule: "Compatible when the fragments are disjoint; rebase by carrying the new deletions over to the rewritten rows; retry when a fragment was removed or got other files.",
+    rule: "Compatible when the fragments are disjoint; rebase by carrying the new deletions over to the rewritten rows, also when the last row of a fragment was deleted; retry when a fragment got other files.",
     verdicts: ["compatible", "rebase", "retry"],
     judge: (view) => {
       const shared = overlap(view);
-      const kept = shared.every((id) => sameFiles(view.base.fragments.byId(id), view.head.fragments.byId(id)));
+      // Whoever else can make a fragment vanish (a rewrite, an overwrite) is judged by a cell of its own.
+      const kept = shared.every((id) => {
+        const after = view.head.fragments.byId(id);
+        return after === undefined || sameFiles(view.base.fragments.byId(id), after);
+      });
       return shared.length === 0 ? "compatible" : kept ? "rebase" : "retry";
     },
   },
   rewrittenIndex: {
-    rule: "Retry when the new index may cover a fragment that I rewrite and row addresses change with it; compatible with stable row ids.",
+    rule: "Compatible when no new index covers a fragment that I rewrite, or, with stable row ids, when every new index covers all or none of the fragments that are rewritten together; retry otherwise.",
     verdicts: ["compatible", "retry"],
-    judge: (view) => ((view.head.writerFlags & 2n) === 2n ? "compatible" : "retry"),
+    judge: judgeIndex,
   },
   liveFields: {
     rule: "Compatible when every column I staged is still in the schema and no column became non-nullable; retry otherwise.",

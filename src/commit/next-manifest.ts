@@ -8,8 +8,9 @@
 import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS, requiredFlags } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { FragmentList } from "../format/fragment-list.js";
+import { decodeIndexSection, encodeIndexSection, withFragmentIds } from "../format/index-section.js";
 import type { Manifest } from "../format/manifest.js";
-import type { Operation, UpdateMap } from "../format/operation.js";
+import type { Operation, RewriteGroup, UpdateMap } from "../format/operation.js";
 import { assert, TableError } from "../support/errors.js";
 import { assignRowIds } from "./row-ids.js";
 
@@ -142,16 +143,37 @@ function project(head: Manifest, operation: Operation & { kind: "project" }): Ma
   };
 }
 
-/** New fragments of a rewrite carry ids that were reserved by an earlier commit, or 0 to be numbered here. */
+/** New fragments of a rewrite are numbered here; with stable row ids the indices follow the rows to them. */
 function rewrite(head: Manifest, operation: Operation & { kind: "rewrite" }): Manifest {
   const changes = new Map<number, Fragment | null>();
   for (const group of operation.groups) for (const old of group.oldFragments) changes.set(old.id, null);
-  const first = (head.maxFragmentId ?? -1) + 1;
-  const added = operation.groups.flatMap((group) => group.newFragments).map((f, i) => ({ ...f, id: first + i }));
+  let next = (head.maxFragmentId ?? -1) + 1;
+  const groups = operation.groups.map(({ oldFragments, newFragments }) => ({
+    oldFragments,
+    newFragments: newFragments.map((fragment) => ({ ...fragment, id: next++ })),
+  }));
+  const added = groups.flatMap((group) => group.newFragments);
   const kept = head.fragments.replace(changes);
+  const indexSection = (head.writerFlags & FLAG_STABLE_ROW_IDS) === 0n ? head.indexSection : follow(head, groups);
   return added.length === 0
-    ? { ...head, fragments: kept }
-    : { ...head, fragments: kept.append(added), maxFragmentId: first + added.length - 1 };
+    ? { ...head, fragments: kept, indexSection }
+    : { ...head, fragments: kept.append(added), maxFragmentId: next - 1, indexSection };
+}
+
+/** The indices of `head`, each covering the new fragments of a group whose old ones it covered. */
+function follow(head: Manifest, groups: readonly RewriteGroup[]): Uint8Array | undefined {
+  if (head.indexSection === undefined) return undefined;
+  const section = decodeIndexSection(head.indexSection, `the indices of version ${head.version}`);
+  const entries = section.entries.map((entry) => {
+    const covered = new Set(entry.fragmentIds);
+    for (const { oldFragments, newFragments } of groups) {
+      const count = oldFragments.filter(({ id }) => covered.delete(id)).length;
+      assert(count === 0 || count === oldFragments.length, "an index covers all or none of a rewritten group");
+      if (count > 0) for (const { id } of newFragments) covered.add(id);
+    }
+    return entry.fragmentIds === undefined ? entry : withFragmentIds(entry, Uint32Array.from(covered).sort());
+  });
+  return encodeIndexSection({ ...section, entries });
 }
 
 function updateConfig(head: Manifest, operation: Operation & { kind: "update_config" }): Manifest {

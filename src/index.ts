@@ -10,6 +10,7 @@ export {
 export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
 export type { InputData } from "./api/input.js";
 export { type MergeExecution, MergeInsertBuilder } from "./api/merge.js";
+export type { OptimizeOptions, OptimizeStats } from "./api/optimize.js";
 export type { ConnectionOptions, CoordinationMode } from "./api/options.js";
 export { Query } from "./api/query.js";
 export type { QueryExecutionOptions, Row, Selection } from "./api/query-base.js";

@@ -4,6 +4,7 @@
  */
 import { executeGroup, type WriterContext } from "../change/group.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
+import type { CompactionContext } from "../chores/compact.js";
 import { canceled, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
@@ -90,6 +91,11 @@ export class OpenTable {
       timeoutMs: this.settings.timeoutMs,
       plansMax: PLANS_MAX,
     };
+  }
+
+  compaction(): CompactionContext {
+    const { durability, timeoutMs } = this.settings;
+    return { table: this.shared, codecOf: (snapshot) => this.codecOf(snapshot.manifest), durability, timeoutMs };
   }
 
   source(snapshot: Snapshot): ScanSource {

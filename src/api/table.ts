@@ -18,6 +18,7 @@ import type { InputData } from "./input.js";
 import { MergeInsertBuilder } from "./merge.js";
 import type { OpenTable } from "./open-table.js";
 import { OperableTable } from "./operable-table.js";
+import { type OptimizeOptions, type OptimizeStats, optimizeTable } from "./optimize.js";
 import { reporter } from "./progress.js";
 import { Query, type QuerySource } from "./query.js";
 import type {
@@ -124,10 +125,9 @@ export class Table extends OperableTable {
       throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
     }
     const write =
-      options.mode === "overwrite"
-        ? overwriteWrite(this.#open, data, report)
-        : await appendWrite(this.#open, data, report);
-    const result = await this.#open.write(write, options);
+      options.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
+    // Only what has to wait does: the order of calls is the order in the queue.
+    const result = await this.#open.write(write instanceof Promise ? await write : write, options);
     report(result.rowsAdded, 0, true);
     return { ...info(result), rowsAdded: result.rowsAdded };
   }
@@ -269,6 +269,15 @@ export class Table extends OperableTable {
     const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
     this.#unpin();
     return info(result);
+  }
+
+  /**
+   * Merges small fragments with their neighbours and rewrites heavily deleted ones. Writers go on meanwhile.
+   * @throws INVALID_ARGUMENT, READ_ONLY, BUSY, UNAVAILABLE, CORRUPT
+   */
+  async optimize(options: OptimizeOptions = {}): Promise<OptimizeStats> {
+    this.#checkWritable();
+    return optimizeTable(this.#open, options);
   }
 
   async tags(): Promise<Tags> {

@@ -147,9 +147,6 @@ export abstract class UnbuiltTable {
   getLsmStats(..._args: unknown[]): Promise<never> {
     return notSupported("getLsmStats", LSM);
   }
-  optimize(..._args: unknown[]): Promise<never> {
-    return notSupported("optimize", "compaction and cleanup are not built yet.");
-  }
   initialStorageOptions(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -9,6 +9,7 @@ import { commitProposal } from "../commit/commit.js";
 import { DURABILITY_PROPERTY, type Durability } from "../commit/durability.js";
 import type { Intent, Proposal } from "../commit/proposal.js";
 import type { GroupOutcome } from "../commit/queue.js";
+import { hasStableRowIds, lineageOf, withLineage } from "../commit/row-ids.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import { bindExpression, bindFilter } from "../compute/expression/bind.js";
@@ -170,16 +171,19 @@ async function planRowChanges(
     }
   }
   if (planned.length === 0) return { proposal: undefined, planned, errors };
-  const { rows, added } = changes.finish();
+  const { rows, added, origins } = changes.finish();
   const onlyDeletes = planned.every(({ index }) => writes[index]?.kind === "delete");
   if (onlyDeletes) {
     const predicate = planned.map(({ index }) => (writes[index] as DeleteWrite).text).join(" OR ");
     const intent: Intent = { kind: "delete", rows, predicate };
     return { proposal: propose(intent, base, NOTHING_STAGED, context), planned, errors };
   }
+  // Decoded before anything is staged: it may be refused.
+  const lineage = hasStableRowIds(base.manifest) ? lineageOf(base.manifest.fragments, origins) : undefined;
   const staged = await stage(added, base, context);
+  const newFragments = lineage === undefined ? staged.fragments : withLineage(staged.fragments, lineage);
   const insertsByKey = planned.some(({ index }) => writes[index]?.kind === "merge");
-  const intent: Intent = { kind: "update", rows, newFragments: staged.fragments, insertsByKey, fieldsModified: [] };
+  const intent: Intent = { kind: "update", rows, newFragments, insertsByKey, fieldsModified: [] };
   return { proposal: propose(intent, base, staged, context), planned, errors };
 }
 

@@ -12,7 +12,7 @@ import { makeColumn, nullColumn } from "../data/kernels/column.js";
 import { keyReader } from "../data/kernels/keys.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
-import type { MatchedRows, RowChanges } from "./row-changes.js";
+import { type MatchedRows, type PendingRows, pickRows, type RowChanges } from "./row-changes.js";
 import type { MergeWrite, WriteCounts } from "./write.js";
 
 /** The source rows by key, and which of them found a partner. */
@@ -33,29 +33,31 @@ export async function mergeInto(write: MergeWrite, changes: RowChanges, schema: 
   const names = neededColumns(write, arrow);
   const plan: MergePlan = { write, source, updateWhere, deleteWhere, joined };
   const removed: BigUint64Array[] = [];
-  const replacing: RecordBatch[] = [];
+  const replacing: PendingRows[] = [];
   let deleted = 0;
   for await (const target of changes.matches(undefined, names)) {
     const verdict = judgeTargets(target.batch, plan);
-    replacing.push(updatedRows(target.batch, verdict, plan));
+    const updated = pick(target, verdict.updates);
+    replacing.push({ batch: updatedRows(target.batch, verdict, plan), origins: updated });
     deleted += verdict.deletes.length;
-    removed.push(pick(target, verdict.updates), pick(target, verdict.deletes));
+    removed.push(updated, pick(target, verdict.deletes));
   }
-  const kept: RecordBatch[] = [];
-  for (const batch of changes.pendingBatches()) {
+  const kept: PendingRows[] = [];
+  for (const { batch, origins } of changes.pending()) {
     const verdict = judgeTargets(batch, plan);
-    replacing.push(updatedRows(batch, verdict, plan));
+    replacing.push({ batch: updatedRows(batch, verdict, plan), origins: pickRows(origins, verdict.updates) });
     deleted += verdict.deletes.length;
     const gone = new Set([...verdict.updates, ...verdict.deletes]);
-    kept.push(takeRows(batch, Uint32Array.from(rowNumbers(batch.numRows).filter((row) => !gone.has(row)))));
+    const rest = Uint32Array.from(rowNumbers(batch.numRows).filter((row) => !gone.has(row)));
+    kept.push({ batch: takeRows(batch, rest), origins: pickRows(origins, rest) });
   }
   const inserted = write.insertUnmatched ? rowNumbers(source.batch.numRows).filter((row) => !source.matched[row]) : [];
+  const added = takeRows(source.batch, Uint32Array.from(inserted));
   // Nothing throws from here on: a merge that is refused leaves the rows of earlier writes of its group alone.
-  const added = [...replacing, takeRows(source.batch, Uint32Array.from(inserted))].filter((batch) => batch.numRows > 0);
   for (const addresses of removed) changes.removeAt(addresses);
-  changes.replacePending(kept);
-  if (added.length > 0) changes.insert([concatBatches(added)]);
-  const rowsUpdated = replacing.reduce((sum, batch) => sum + batch.numRows, 0);
+  changes.replacePending([...kept, ...replacing]);
+  changes.insert([added]);
+  const rowsUpdated = replacing.reduce((sum, { batch }) => sum + batch.numRows, 0);
   return { rowsAdded: inserted.length, rowsUpdated, rowsDeleted: deleted };
 }
 

@@ -24,8 +24,22 @@ export interface MatchedRows {
   readonly addresses: BigUint64Array;
 }
 
-interface AddedRows {
+/** Rows for the new version. */
+export interface PendingRows {
   readonly batch: RecordBatch;
+  /** Where the rows lay in the base version, when they are changed rows; undefined when they are new. */
+  readonly origins: BigUint64Array | undefined;
+}
+
+/** What a group did: the removed rows of the base, and the rows that came, changed ones before new ones. */
+export interface FinishedChanges {
+  readonly rows: ReadonlyMap<number, DeletionVector>;
+  readonly added: readonly RecordBatch[];
+  /** Where the changed rows lay, in their order. */
+  readonly origins: BigUint64Array;
+}
+
+interface AddedRows extends PendingRows {
   /** Rows of the batch that a later write of the group deleted. */
   readonly gone: Uint8Array;
   live: number;
@@ -49,10 +63,16 @@ export class RowChanges {
     return this.#gone.size === 0 && this.#added.length === 0;
   }
 
-  /** Adds rows; later writes of the group see them. */
+  /** Adds new rows; later writes of the group see them. */
   insert(batches: readonly RecordBatch[]): void {
-    for (const batch of batches) {
-      if (batch.numRows > 0) this.#added.push({ batch, gone: new Uint8Array(batch.numRows), live: batch.numRows });
+    this.put(batches.map((batch) => ({ batch, origins: undefined })));
+  }
+
+  /** As `insert`, also for changed rows. */
+  put(pending: readonly PendingRows[]): void {
+    for (const { batch, origins } of pending) {
+      const rows = batch.numRows;
+      if (rows > 0) this.#added.push({ batch, origins, gone: new Uint8Array(rows), live: rows });
     }
   }
 
@@ -73,20 +93,24 @@ export class RowChanges {
   async updateWhere(filter: BoundExpression | undefined, assignments: Assignments): Promise<number> {
     const names = this.#schema.arrow.fields.map((field) => field.name);
     const addresses: BigUint64Array[] = [];
-    const changed: RecordBatch[] = [];
+    const changed: PendingRows[] = [];
     for await (const matched of this.matches(filter, names)) {
       addresses.push(matched.addresses);
-      changed.push(assign(matched.batch, assignments));
+      changed.push({ batch: assign(matched.batch, assignments), origins: matched.addresses });
     }
     const pending = this.#added.map((added) => this.#liveMatches(added, filter));
     for (const [i, rows] of pending.entries()) {
       const added = this.#added[i];
-      if (added !== undefined && rows.length > 0) changed.push(assign(takeRows(added.batch, rows), assignments));
+      if (added === undefined || rows.length === 0) continue;
+      changed.push({
+        batch: assign(takeRows(added.batch, rows), assignments),
+        origins: pickRows(added.origins, rows),
+      });
     }
     for (const some of addresses) this.removeAt(some);
     this.#dropPending(pending);
-    this.insert(changed);
-    return changed.reduce((sum, batch) => sum + batch.numRows, 0);
+    this.put(changed);
+    return changed.reduce((sum, { batch }) => sum + batch.numRows, 0);
   }
 
   /** Rows of the base that no earlier write of the group removed, matching `filter`, with the columns `names`. */
@@ -101,7 +125,7 @@ export class RowChanges {
   }
 
   /** Rows that earlier writes of the group added and that are still there. */
-  pendingBatches(): readonly RecordBatch[] {
+  pending(): readonly PendingRows[] {
     return this.#added.filter((added) => added.live > 0).map(liveRows);
   }
 
@@ -117,16 +141,22 @@ export class RowChanges {
   }
 
   /** Puts other rows in the place of every pending one. */
-  replacePending(batches: readonly RecordBatch[]): void {
+  replacePending(pending: readonly PendingRows[]): void {
     this.#added.length = 0;
-    this.insert(batches);
+    this.put(pending);
   }
 
-  /** The removed rows of the base, and the rows that came. */
-  finish(): { readonly rows: ReadonlyMap<number, DeletionVector>; readonly added: readonly RecordBatch[] } {
+  finish(): FinishedChanges {
     const rows = new Map<number, DeletionVector>();
     for (const [fragment, offsets] of this.#gone) rows.set(fragment, DeletionVector.of(offsets));
-    return { rows, added: this.pendingBatches() };
+    const pending = this.pending();
+    const changed = pending.filter(({ origins }) => origins !== undefined);
+    const fresh = pending.filter(({ origins }) => origins === undefined);
+    return {
+      rows,
+      added: [...changed, ...fresh].map(({ batch }) => batch),
+      origins: joinAddresses(changed.map(({ origins }) => origins as BigUint64Array)),
+    };
   }
 
   #liveMatches(added: AddedRows, filter: BoundExpression | undefined): Uint32Array {
@@ -165,13 +195,31 @@ function allRows(batch: RecordBatch): Uint32Array {
   return Uint32Array.from({ length: batch.numRows }, (_, row) => row);
 }
 
-function liveRows(added: AddedRows): RecordBatch {
-  return added.live === added.batch.numRows
-    ? added.batch
-    : filterRows(
-        added.batch,
-        added.gone.map((gone) => 1 - gone),
-      );
+function liveRows(added: AddedRows): PendingRows {
+  const { batch, origins, gone } = added;
+  if (added.live === batch.numRows) return { batch, origins };
+  return {
+    batch: filterRows(
+      batch,
+      gone.map((flag) => 1 - flag),
+    ),
+    origins: origins?.filter((_, row) => gone[row] === 0),
+  };
+}
+
+/** The values of `origins` at `rows`; undefined of undefined. */
+export function pickRows(origins: BigUint64Array | undefined, rows: ArrayLike<number>): BigUint64Array | undefined {
+  return origins && BigUint64Array.from(rows, (row) => origins[row] as bigint);
+}
+
+export function joinAddresses(parts: readonly BigUint64Array[]): BigUint64Array {
+  const joined = new BigUint64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 /** Takes the row addresses off a scanned batch. */

@@ -5,14 +5,14 @@
  * (fragment ids never reused, flags recomputed, index section kept) are those of the format's own writers.
  */
 
-import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS, requiredFlags } from "../format/flags.js";
+import { DATA_FORMAT_KEY, requiredFlags } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { FragmentList } from "../format/fragment-list.js";
 import { decodeIndexSection, encodeIndexSection, withFragmentIds } from "../format/index-section.js";
 import type { Manifest } from "../format/manifest.js";
 import type { Operation, RewriteGroup, UpdateMap } from "../format/operation.js";
 import { assert, TableError } from "../support/errors.js";
-import { assignRowIds } from "./row-ids.js";
+import { assignRowIds, hasStableRowIds } from "./row-ids.js";
 
 /** What a new manifest takes from its surroundings. */
 export interface NextContext {
@@ -83,8 +83,7 @@ function addFragments(head: Manifest, fragments: readonly Fragment[]): Manifest 
   if (fragments.length === 0) return head;
   const first = (head.maxFragmentId ?? -1) + 1;
   const numbered = fragments.map((fragment, i) => ({ ...fragment, id: first + i }));
-  const stable = (head.writerFlags & FLAG_STABLE_ROW_IDS) !== 0n;
-  const assigned = stable ? assignRowIds(numbered, head.nextRowId, head.version + 1) : undefined;
+  const assigned = hasStableRowIds(head) ? assignRowIds(numbered, head.nextRowId, head.version + 1) : undefined;
   return {
     ...head,
     fragments: head.fragments.append(assigned?.fragments ?? numbered),
@@ -154,7 +153,7 @@ function rewrite(head: Manifest, operation: Operation & { kind: "rewrite" }): Ma
   }));
   const added = groups.flatMap((group) => group.newFragments);
   const kept = head.fragments.replace(changes);
-  const indexSection = (head.writerFlags & FLAG_STABLE_ROW_IDS) === 0n ? head.indexSection : follow(head, groups);
+  const indexSection = hasStableRowIds(head) ? follow(head, groups) : head.indexSection;
   return added.length === 0
     ? { ...head, fragments: kept, indexSection }
     : { ...head, fragments: kept.append(added), maxFragmentId: next - 1, indexSection };

@@ -91,15 +91,16 @@ export function versionSequenceOf(versions: Float64Array): VersionRun[] {
  * @throws CORRUPT when there are more or fewer
  */
 export function expandRowIds(segments: readonly RowIdSegment[], path: string, rows: number): Float64Array<ArrayBuffer> {
-  checkCount(
-    segments.reduce((sum, segment) => sum + segmentLength(segment), 0),
-    rows,
-    path,
-  );
+  checkCount(sequenceLength(segments), rows, path);
   const ids = new Float64Array(rows);
   let at = 0;
   for (const segment of segments) at = expandSegment(segment, ids, at);
   return ids;
+}
+
+/** How many ids a sequence has. */
+export function sequenceLength(segments: readonly RowIdSegment[]): number {
+  return segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
 }
 
 /** The version of every row, in order. @throws CORRUPT when there are more or fewer than `rows` */

@@ -5,7 +5,7 @@ import { encodeOptionsOf } from "../change/stage.js";
 import { StagedStream } from "../change/staged-stream.js";
 import { type AlonePlan, NO_ROWS, type TableWrite } from "../change/write.js";
 import type { Snapshot } from "../commit/snapshot.js";
-import { isBatchLike, isTableLike, normalizeBatches } from "../data/columns/adopt.js";
+import { type BatchLike, isBatchLike, isTableLike, normalizeBatches, type TableLike } from "../data/columns/adopt.js";
 import { buildBatches } from "../data/columns/build.js";
 import type { Row } from "../data/columns/rows.js";
 import { TableError } from "../support/errors.js";
@@ -13,12 +13,37 @@ import { type Input, type InputData, readInput } from "./input.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
 import type { Report } from "./progress.js";
 
-/** An append of whatever `data` is. Plain rows are turned into columns together with those of their group. */
-export async function appendWrite(open: OpenTable, data: InputData, report: Report): Promise<TableWrite> {
+/**
+ * An append of whatever `data` is. Plain rows are turned into columns together with those of their group.
+ * Rows and Arrow data are a write at once, so that the writes of one caller keep the order of its calls.
+ */
+export function appendWrite(open: OpenTable, data: InputData, report: Report): TableWrite | Promise<TableWrite> {
   if (isPlainRows(data)) {
     const toBatches: RowsToBatches = (schema) => buildBatches(data, schema);
     return { kind: "append", plainRows: data, toBatches, rows: data.length, sizeBytes: 0, alone: false };
   }
+  if (isTableLike(data) || isBatchLike(data)) return arrowAppend(data);
+  return iterableAppend(open, data, report);
+}
+
+/** Arrow data is fitted to the table when its group is planned. */
+function arrowAppend(data: TableLike | BatchLike): TableWrite {
+  let rows = 0;
+  let sizeBytes = 0;
+  for (const batch of isTableLike(data) ? data.batches : [data]) {
+    const { length, byteLength } = batch.data as { readonly length: number; readonly byteLength?: number };
+    rows += length;
+    sizeBytes += byteLength ?? 0;
+  }
+  let fitted: { readonly schema: Schema; readonly batches: readonly RecordBatch[] } | undefined;
+  const toBatches: RowsToBatches = (schema) => {
+    if (fitted?.schema !== schema) fitted = { schema, batches: normalizeBatches(data, schema) };
+    return fitted.batches;
+  };
+  return { kind: "append", plainRows: undefined, toBatches, rows, sizeBytes, alone: false };
+}
+
+async function iterableAppend(open: OpenTable, data: InputData, report: Report): Promise<TableWrite> {
   const base = await open.shared.refresh();
   const input = await readInput(data, base.schema.arrow);
   const { batches } = input;
@@ -92,7 +117,7 @@ export function readTwice(table: string): TableError {
 async function streamWrite(open: OpenTable, input: Input, base: Snapshot, report: Report): Promise<TableWrite> {
   const stream = new StagedStream({
     store: open.shared.store,
-    runtime: open.settings.runtime,
+    nameFile: open.shared.nameFile,
     codec: open.codecOf(base.manifest),
     schema: base.schema,
     durable: open.settings.durability === "full",

@@ -29,6 +29,8 @@ export class OpenTable {
   readonly files: FileCache;
   readonly settings: Settings;
   readonly queue: WriteQueue<TableWrite, WriteResult>;
+  /** Buffered writers that may still hold rows. */
+  readonly writers = new Set<{ close(): Promise<void> }>();
   /** Writes that passed the queue by and have no answer yet. */
   readonly #direct = new Set<Promise<unknown>>();
   #closed = false;
@@ -63,9 +65,11 @@ export class OpenTable {
 
   /** Refuses new writes, and resolves when all that were taken have their answers and background work has ended. */
   async close(): Promise<void> {
+    const written = await Promise.allSettled([...this.writers].map((writer) => writer.close()));
     this.#closed = true;
     await this.queue.close();
     await this.idle();
+    for (const one of written) if (one.status === "rejected") throw one.reason;
     this.shared.durable.check();
   }
 

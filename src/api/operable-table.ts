@@ -2,14 +2,30 @@
 import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
 import type { OpenTable } from "./open-table.js";
+import type { AddResult } from "./results.js";
 import { UnbuiltTable } from "./unbuilt.js";
+import { BufferedWriter, type WriterOptions } from "./writer.js";
 
 export abstract class OperableTable extends UnbuiltTable {
   readonly #open: OpenTable;
 
-  constructor(open: OpenTable) {
+  readonly #checkWritable: () => void;
+
+  constructor(open: OpenTable, checkWritable: () => void) {
     super();
     this.#open = open;
+    this.#checkWritable = checkWritable;
+  }
+
+  /**
+   * A writer that gathers rows and commits them by the thousands. Close it: that writes what it still holds.
+   * @throws READ_ONLY, INVALID_ARGUMENT
+   */
+  writer(options?: WriterOptions & { readonly acknowledge?: "admission" }): BufferedWriter;
+  writer(options: WriterOptions & { readonly acknowledge: "commit" }): BufferedWriter<AddResult>;
+  writer(options: WriterOptions = {}): BufferedWriter<AddResult | undefined> {
+    this.#checkWritable();
+    return new BufferedWriter(this.#open, options);
   }
 
   /**

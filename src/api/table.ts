@@ -43,7 +43,7 @@ import {
   fieldMetadataWrite,
 } from "./schema-changes.js";
 import { tableStatistics } from "./statistics.js";
-import { Tags } from "./tags.js";
+import { checkVersion, Tags } from "./tags.js";
 import { TakeQuery } from "./take-query.js";
 import { type Expressions, readUpdate, type UpdateRequest } from "./update-request.js";
 import type { IntoVector, MultiVector } from "./vector.js";
@@ -79,7 +79,7 @@ export class Table extends OperableTable {
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    super(open);
+    super(open, () => this.#checkWritable());
     this.#open = open;
     this.#isConnected = isConnected;
   }
@@ -238,13 +238,12 @@ export class Table extends OperableTable {
   async checkout(version: number | string): Promise<void> {
     this.#checkOpen();
     const number = typeof version === "string" ? await new Tags(this.#open.shared).getVersion(version) : version;
-    if (!Number.isSafeInteger(number) || number < 1) {
-      throw new TableError("INVALID_ARGUMENT", `A version is a whole number from 1 on, not ${String(version)}.`);
-    }
-    const snapshot = await this.#open.shared.open(number);
+    checkVersion(number);
+    const { shared } = this.#open;
+    const held = await shared.lease.hold(() => shared.open(number));
     this.#unpin();
-    this.#pinned = snapshot;
-    this.#release = snapshot.retain();
+    this.#pinned = held.snapshot;
+    this.#release = held.release;
   }
 
   /** Shows the newest version again. */
@@ -265,6 +264,7 @@ export class Table extends OperableTable {
         "restore() needs a version: you must run checkout before running restore, or name one.",
       );
     }
+    checkVersion(wanted);
     const { shared } = this.#open;
     const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
     this.#unpin();
@@ -312,8 +312,8 @@ export class Table extends OperableTable {
   }
 
   async #source(): Promise<QuerySource> {
-    const snapshot = await this.#snapshot();
-    return { source: this.#open.source(snapshot), release: snapshot.retain(), runtime: this.#open.settings.runtime };
+    const { snapshot, release } = await this.#open.shared.lease.hold(() => this.#snapshot());
+    return { source: this.#open.source(snapshot), release, runtime: this.#open.settings.runtime };
   }
 
   #unpin(): void {

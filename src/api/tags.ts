@@ -15,6 +15,14 @@ function tagPath(name: string): string {
   return `${REFS_TAGS}/${name}${SUFFIX}`;
 }
 
+/** @throws INVALID_ARGUMENT */
+export function checkVersion(version: number): number {
+  if (Number.isSafeInteger(version) && version >= 1) return version;
+  throw new TableError("INVALID_ARGUMENT", `A version is a whole number from 1 on, not ${String(version)}.`, {
+    details: { version },
+  });
+}
+
 export class Tags {
   readonly #table: SharedTable;
 
@@ -66,6 +74,7 @@ export class Tags {
   }
 
   async #tag(version: number, createdAt: string | undefined, updatedAt: string): Promise<TagFile> {
+    checkVersion(version);
     const snapshot = await this.#table.open(version);
     const info = await this.#table.store.head(manifestPath(version, snapshot.head.scheme));
     return {

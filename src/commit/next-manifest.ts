@@ -12,7 +12,8 @@ import { decodeIndexSection, encodeIndexSection, withFragmentIds } from "../form
 import type { Manifest } from "../format/manifest.js";
 import type { Operation, RewriteGroup, UpdateMap } from "../format/operation.js";
 import { assert, TableError } from "../support/errors.js";
-import { assignRowIds, hasStableRowIds } from "./row-ids.js";
+import { indicesOfFields } from "./indices.js";
+import { assignRowIds, hasStableRowIds, touchRows } from "./row-ids.js";
 
 /** What a new manifest takes from its surroundings. */
 export interface NextContext {
@@ -60,12 +61,7 @@ function applyOperation(head: Manifest, operation: Operation, context: NextConte
     case "restore":
       return restore(head, context);
     case "merge":
-      return {
-        ...head,
-        fields: operation.fields,
-        schemaMetadata: operation.schemaMetadata,
-        fragments: FragmentList.from(operation.fragments),
-      };
+      return merge(head, operation);
     case "project":
       return project(head, operation);
     case "update_config":
@@ -127,6 +123,20 @@ function restore(head: Manifest, context: NextContext): Manifest {
   };
 }
 
+/** Rows count as changed in a fragment that got another file: columns with values came, or a column was cast. */
+function merge(head: Manifest, operation: Operation & { kind: "merge" }): Manifest {
+  const { fields, schemaMetadata } = operation;
+  const fragments = !hasStableRowIds(head)
+    ? operation.fragments
+    : operation.fragments.map((fragment) => {
+        const before = new Set(head.fragments.byId(fragment.id)?.files.map((file) => file.path));
+        const same = fragment.files.every((file) => before.has(file.path));
+        return same ? fragment : touchRows(fragment, head.version + 1);
+      });
+  const indexSection = indicesOfFields(head.indexSection, fields);
+  return { ...head, fields, schemaMetadata, fragments: FragmentList.from(fragments), indexSection };
+}
+
 /** Files that hold no column of the schema any more leave their fragments; a fragment keeps at least one file. */
 function project(head: Manifest, operation: Operation & { kind: "project" }): Manifest {
   const live = new Set(operation.fields.map((field) => field.id));
@@ -139,6 +149,7 @@ function project(head: Manifest, operation: Operation & { kind: "project" }): Ma
     ...head,
     fields: operation.fields,
     fragments: changes.size === 0 ? head.fragments : head.fragments.replace(changes),
+    indexSection: indicesOfFields(head.indexSection, operation.fields),
   };
 }
 

@@ -51,16 +51,20 @@ export function assignRowIds(
     next += rows - known;
     const runs = createdRuns(fragment);
     if (known < rows) runs.push({ span: { kind: "range", start: known, end: rows }, version });
-    const all = { kind: "range", start: 0, end: rows } as const;
     return {
       ...fragment,
       rowIds: inline(encodeRowIdSequence(ids)),
       createdVersions: inline(encodeVersionSequence(runs)),
-      lastUpdatedVersions: inline(encodeVersionSequence([{ span: all, version }])),
+      lastUpdatedVersions: allRowsOf(fragment, version),
     };
   });
   assert(Number.isSafeInteger(next), "row ids stay below 2^53");
   return { fragments: assigned, nextRowId: BigInt(next) };
+}
+
+/** The fragment with all rows last changed in `version`. */
+export function touchRows(fragment: Fragment, version: number): Fragment {
+  return { ...fragment, lastUpdatedVersions: allRowsOf(fragment, version) };
 }
 
 /**
@@ -117,6 +121,11 @@ function lineageOfFragment(fragment: Fragment | undefined): Lineage {
       ? new Float64Array(rows).fill(FIRST_VERSION)
       : expandVersions(createdRuns(fragment), `the row versions of fragment ${fragment.id}`, rows);
   return { ids: expandRowIds(idSegments(fragment), name, rows), created };
+}
+
+function allRowsOf(fragment: Fragment, version: number): SequenceLocation {
+  const span = { kind: "range", start: 0, end: fragment.physicalRows } as const;
+  return inline(encodeVersionSequence([{ span, version }]));
 }
 
 function idSegments(fragment: Fragment): ReturnType<typeof decodeRowIdSequence> {

@@ -43,7 +43,7 @@ const STREAM_BATCH_ROWS = 8192;
  * @throws INVALID_ARGUMENT for data of another kind, or when neither rows nor a schema are there
  */
 export async function readInput(data: InputData, schema?: Schema, options: InputOptions = {}): Promise<Input> {
-  if (Array.isArray(data) && !data.some(isArrowData)) return readRows(data as readonly Row[], schema, options);
+  if (isRows(data)) return readRows(data, schema, options);
   if (isTableLike(data) || isBatchLike(data)) {
     const target = schema ?? adoptSchema(data.schema);
     return withRows(target, normalizeBatches(data, target));
@@ -55,6 +55,11 @@ export async function readInput(data: InputData, schema?: Schema, options: Input
     );
   }
   return await readIterable(data as Iterable<Chunk> | AsyncIterable<Chunk>, schema, options);
+}
+
+/** True for an array of plain rows. */
+export function isRows(data: InputData): data is readonly Row[] {
+  return Array.isArray(data) && !data.some(isArrowData);
 }
 
 function isArrowData(value: unknown): value is TableLike | BatchLike {
@@ -87,7 +92,7 @@ async function readIterable(
   }
   try {
     const value = first.value;
-    const target = isRows(value) ? inferSchema(value, options) : adoptSchema(value.schema);
+    const target = isRowGroup(value) ? inferSchema(value, options) : adoptSchema(value.schema);
     return { schema: target, rows: undefined, batches: toBatches(chunks, target, value) };
   } catch (error) {
     await chunks.return(undefined);
@@ -97,7 +102,7 @@ async function readIterable(
 
 type Group = readonly Row[] | TableLike | BatchLike;
 
-function isRows(group: Group): group is readonly Row[] {
+function isRowGroup(group: Group): group is readonly Row[] {
   return Array.isArray(group);
 }
 
@@ -132,7 +137,7 @@ async function* toBatches(
   try {
     let group = first ?? (await groups.next()).value;
     while (group !== undefined) {
-      const batches = isRows(group)
+      const batches = isRowGroup(group)
         ? buildBatches(group, schema, { firstRow: row })
         : normalizeBatches(group, schema, row);
       for (const batch of batches) {

@@ -1,12 +1,12 @@
 /** The builder of an upsert, with LanceDB's names. Every step returns a new builder. */
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { MergeWrite, TableWrite, WriteResult } from "../change/write.js";
-import { isBatchLike, isTableLike, normalizeBatches } from "../data/columns/adopt.js";
-import type { Row } from "../data/columns/rows.js";
+import { isBatchLike, isTableLike, normalizeBatches, type SchemaLike } from "../data/columns/adopt.js";
+import { buildBatches } from "../data/columns/build.js";
 import { TableError } from "../support/errors.js";
 import { presentSchema } from "./append.js";
 import { parseSql, type SqlInput } from "./filter.js";
-import { type InputData, readInput } from "./input.js";
+import { type InputData, isRows, readInput } from "./input.js";
 import type { MergeResult } from "./results.js";
 
 type Clauses = Pick<MergeWrite, "updateMatched" | "insertUnmatched" | "deleteUnmatchedTarget">;
@@ -68,21 +68,8 @@ export class MergeInsertBuilder {
   /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
   async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
     this.#check(options);
-    const target = await this.#target.schema();
-    const input = await readInput(data, target);
-    const batches: RecordBatch[] = [];
-    for await (const batch of input.batches) batches.push(batch);
-    const write: MergeWrite = {
-      kind: "merge",
-      on: this.#on,
-      columns: sourceColumns(data, target),
-      ...this.#clauses,
-      toBatches: (schema) =>
-        schema === input.schema ? batches : batches.flatMap((batch) => normalizeBatches(batch, schema)),
-      rows: batches.reduce((sum, batch) => sum + batch.numRows, 0),
-      sizeBytes: batches.reduce((sum, batch) => sum + batch.data.byteLength, 0),
-      alone: false,
-    };
+    const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
+    const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
     const result = await this.#target.commit(write, { timeoutMs: options.timeoutMs });
     return {
       version: result.version,
@@ -115,12 +102,34 @@ export class MergeInsertBuilder {
   }
 }
 
+type Source = Pick<MergeWrite, "columns" | "toBatches" | "rows" | "sizeBytes">;
+
+/** Rows and Arrow data are fitted to the table when their group is planned; undefined for an iterable. */
+function wholeSource(data: InputData): Source | undefined {
+  if (isRows(data)) {
+    const columns: Source["columns"] = (schema) => namesOf(presentSchema(schema, data));
+    return { columns, toBatches: (schema) => buildBatches(data, schema), rows: data.length, sizeBytes: 0 };
+  }
+  if (!isTableLike(data) && !isBatchLike(data)) return undefined;
+  const columns: Source["columns"] = () => namesOf(data.schema);
+  return { columns, toBatches: (schema) => normalizeBatches(data, schema), rows: 0, sizeBytes: 0 };
+}
+
 /** An iterable may bring any column, so it counts as bringing all. */
-function sourceColumns(data: InputData, target: Schema): ReadonlySet<string> {
-  if (isTableLike(data) || isBatchLike(data)) return new Set(data.schema.fields.map((field) => field.name));
-  const rows = Array.isArray(data) && !data.some((one) => isTableLike(one) || isBatchLike(one));
-  const { fields } = rows ? presentSchema(target, data as readonly Row[]) : target;
-  return new Set(fields.map((field) => field.name));
+async function iterableSource(data: InputData, target: Schema): Promise<Source> {
+  const { batches: incoming } = await readInput(data, target);
+  const batches: RecordBatch[] = [];
+  for await (const batch of incoming) batches.push(batch);
+  return {
+    columns: namesOf,
+    toBatches: (schema) => (schema === target ? batches : batches.flatMap((batch) => normalizeBatches(batch, schema))),
+    rows: batches.reduce((sum, batch) => sum + batch.numRows, 0),
+    sizeBytes: batches.reduce((sum, batch) => sum + batch.data.byteLength, 0),
+  };
+}
+
+function namesOf(schema: SchemaLike): ReadonlySet<string> {
+  return new Set(schema.fields.map((field) => field.name));
 }
 
 function condition(where: SqlInput | undefined) {

@@ -51,8 +51,10 @@ export class Tags {
   async create(name: string, version: number): Promise<void> {
     checkTagName(name);
     const now = new Date(this.#table.runtime.now()).toISOString();
-    const tag = await this.#tag(version, now, now);
-    const outcome = await this.#table.store.create(tagPath(name), [encodeTag(tag)], { durable: true });
+    const outcome = await this.#held(version, async () => {
+      const tag = await this.#tag(version, now, now);
+      return this.#table.store.create(tagPath(name), [encodeTag(tag)], { durable: true });
+    });
     if (outcome === "exists") {
       throw new TableError("ALREADY_EXISTS", `Tag '${name}' already exists. Use update() to move it.`, {
         details: { tag: name },
@@ -63,14 +65,27 @@ export class Tags {
   /** Moves a tag. @throws NOT_FOUND for the tag or the version */
   async update(name: string, version: number): Promise<void> {
     const old = await this.#get(name);
-    const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
-    await this.#table.store.replace(tagPath(name), [encodeTag({ ...tag, metadata: old.metadata })], { durable: true });
+    await this.#held(version, async () => {
+      const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
+      const bytes = encodeTag({ ...tag, metadata: old.metadata });
+      await this.#table.store.replace(tagPath(name), [bytes], { durable: true });
+    });
   }
 
   /** @throws NOT_FOUND */
   async delete(name: string): Promise<void> {
     await this.#get(name);
     await this.#table.store.delete(tagPath(name));
+  }
+
+  /** The version is pinned until the tag is there to keep it. */
+  async #held<T>(version: number, task: () => Promise<T>): Promise<T> {
+    const { release } = await this.#table.lease.hold(() => this.#table.open(checkVersion(version)));
+    try {
+      return await task();
+    } finally {
+      release();
+    }
   }
 
   async #tag(version: number, createdAt: string | undefined, updatedAt: string): Promise<TagFile> {

@@ -27,11 +27,12 @@ export async function mergeInto(write: MergeWrite, changes: RowChanges, schema: 
   const { arrow } = schema;
   checkKeys(write.on, arrow);
   const source = indexSource(write.toBatches(arrow), arrow, write.on);
+  const given = write.columns(arrow);
   const joined = joinedSchema(arrow);
   const updateWhere = write.updateMatched?.where && bindFilter(write.updateMatched.where, joined);
   const deleteWhere = write.deleteUnmatchedTarget?.where && bindFilter(write.deleteUnmatchedTarget.where, arrow);
-  const names = neededColumns(write, arrow);
-  const plan: MergePlan = { write, source, updateWhere, deleteWhere, joined };
+  const names = neededColumns(write, arrow, given);
+  const plan: MergePlan = { write, source, given, updateWhere, deleteWhere, joined };
   const removed: BigUint64Array[] = [];
   const replacing: PendingRows[] = [];
   let deleted = 0;
@@ -65,10 +66,10 @@ export async function mergeInto(write: MergeWrite, changes: RowChanges, schema: 
 function updatedRows(target: RecordBatch, verdict: TargetVerdict, plan: MergePlan): RecordBatch {
   const { schema } = plan.source.batch;
   const after = takeRows(plan.source.batch, Uint32Array.from(verdict.sourceRows));
-  if (schema.fields.every((field) => plan.write.columns.has(field.name))) return after;
+  if (schema.fields.every((field) => plan.given.has(field.name))) return after;
   const before = takeRows(target, Uint32Array.from(verdict.updates));
   const columns = schema.fields.map((field, i) => {
-    if (plan.write.columns.has(field.name)) return after.data.children[i] as Data;
+    if (plan.given.has(field.name)) return after.data.children[i] as Data;
     return before.data.children[before.schema.fields.findIndex((one) => one.name === field.name)] as Data;
   });
   return makeBatch(schema, columns, after.numRows);
@@ -77,6 +78,8 @@ function updatedRows(target: RecordBatch, verdict: TargetVerdict, plan: MergePla
 interface MergePlan {
   readonly write: MergeWrite;
   readonly source: Source;
+  /** Columns that the source has. */
+  readonly given: ReadonlySet<string>;
   readonly updateWhere: BoundExpression | undefined;
   readonly deleteWhere: BoundExpression | undefined;
   readonly joined: Schema;
@@ -150,9 +153,9 @@ function joinedSchema(schema: Schema): Schema {
 }
 
 /** Only conditions, which may look at any column, and columns that the source lacks need more than the keys. */
-function neededColumns(write: MergeWrite, schema: Schema): readonly string[] {
+function neededColumns(write: MergeWrite, schema: Schema, given: ReadonlySet<string>): readonly string[] {
   const conditional = write.updateMatched?.where !== undefined || write.deleteUnmatchedTarget?.where !== undefined;
-  const kept = write.updateMatched !== undefined && schema.fields.some((field) => !write.columns.has(field.name));
+  const kept = write.updateMatched !== undefined && schema.fields.some((field) => !given.has(field.name));
   return conditional || kept ? schema.fields.map((field) => field.name) : write.on;
 }
 

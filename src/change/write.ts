@@ -51,7 +51,7 @@ export interface MergeWrite extends QueuedWrite {
   readonly kind: "merge";
   readonly on: readonly string[];
   /** Columns that the source has; the others keep their values in rows that are updated, and are null in new ones. */
-  readonly columns: ReadonlySet<string>;
+  readonly columns: (schema: Schema) => ReadonlySet<string>;
   readonly updateMatched: { readonly where: Expression | undefined } | undefined;
   readonly insertUnmatched: boolean;
   readonly deleteUnmatchedTarget: { readonly where: Expression | undefined } | undefined;

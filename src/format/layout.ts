@@ -5,7 +5,6 @@
  * Names of temporaries (`.tmp…`, `…#1`), the hint and detached versions (`d…`) are no versions.
  */
 import { assert } from "../support/errors.js";
-import type { Runtime } from "../support/runtime.js";
 import type { DataFile, DeletionFile } from "./fragment.js";
 
 export {
@@ -73,14 +72,4 @@ export function deletionPath(fragmentId: number, file: DeletionFile): string {
 /** Path of a data file. */
 export function dataPath(file: DataFile): string {
   return `${DATA}/${file.path}`;
-}
-
-/**
- * A fresh name for a data file: 24 binary digits, so that object stores spread the names, then the rest in hex.
- * @param extension without the dot
- */
-export function newDataFileName(runtime: Runtime, extension: string): string {
-  const hex = runtime.uuid().replaceAll("-", "");
-  const spread = Number.parseInt(hex.slice(0, 6), 16).toString(2).padStart(24, "0");
-  return `${spread}${hex.slice(6)}.${extension}`;
 }

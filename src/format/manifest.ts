@@ -6,7 +6,8 @@
  */
 import { assert } from "../support/errors.js";
 import { readBytesMapEntry, readField, readTextMapEntry, writeBytesMap, writeField, writeTextMap } from "./field.js";
-import { FRAGMENTS_FIELD, FragmentList } from "./fragment-list.js";
+import { FRAGMENTS_FIELD } from "./fragment-block.js";
+import { FragmentList } from "./fragment-list.js";
 import { ManifestFileWriter, openManifestFile, sectionAt } from "./manifest-file.js";
 import {
   type BasePath,

@@ -3,13 +3,14 @@
  *
  * Message layout: lance-format transaction.proto.
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { unreachable } from "../support/errors.js";
+import { entriesOf, mapOf, updateConfigMessage, updateConfigOf } from "./config-codec.js";
 import { decodeField, encodeField } from "./field.js";
 import { decodeFragment, encodeFragment, type Fragment, readDataFile, writeDataFile } from "./fragment.js";
 import { decodeIndexEntry } from "./index-section.js";
 import { type BasePath, readBasePath, writeBasePath } from "./manifest-parts.js";
-import type { OldConfigUpdate, Operation, RewriteGroup, UpdateMap } from "./operation.js";
+import type { Operation, RewriteGroup } from "./operation.js";
 import * as pb from "./protos/transaction_pb.js";
 import type { LanceField } from "./schema.js";
 import { unknownOf, withUnknown } from "./unknown-fields.js";
@@ -248,43 +249,6 @@ function projectOf(message: pb.Project, path: string): Operation {
   };
 }
 
-function updateConfigMessage({ old, ...operation }: Of<"update_config">): pb.UpdateConfig {
-  return create(pb.UpdateConfigSchema, {
-    ...(operation.config === undefined ? {} : { config: updateMapMessage(operation.config) }),
-    ...(operation.tableMetadata === undefined ? {} : { tableMetadata: updateMapMessage(operation.tableMetadata) }),
-    ...(operation.schemaMetadata === undefined ? {} : { schemaMetadata: updateMapMessage(operation.schemaMetadata) }),
-    fieldMetadata: [...operation.fieldMetadata].map(([key, map]) => ({ key, value: updateMapMessage(map) })),
-    ...(old === undefined
-      ? {}
-      : {
-          upsertValues: entriesOf(old.upserts),
-          deleteKeys: [...old.deletedKeys],
-          oldSchemaMetadata: entriesOf(old.schemaMetadata),
-          oldFieldMetadata: [...old.fieldMetadata].map(([key, map]) => ({ key, value: { metadata: entriesOf(map) } })),
-        }),
-  });
-}
-
-function updateConfigOf(message: pb.UpdateConfig): Operation {
-  const old: OldConfigUpdate = {
-    upserts: mapOf(message.upsertValues),
-    deletedKeys: message.deleteKeys,
-    schemaMetadata: mapOf(message.oldSchemaMetadata),
-    fieldMetadata: new Map(message.oldFieldMetadata.map(({ key, value }) => [key, mapOf(value?.metadata ?? [])])),
-  };
-  const isOld = old.upserts.size + old.deletedKeys.length + old.schemaMetadata.size + old.fieldMetadata.size > 0;
-  const { config, tableMetadata, schemaMetadata } = message;
-  return {
-    kind: "update_config",
-    ...(config === undefined ? {} : { config: updateMapOf(config) }),
-    ...(tableMetadata === undefined ? {} : { tableMetadata: updateMapOf(tableMetadata) }),
-    ...(schemaMetadata === undefined ? {} : { schemaMetadata: updateMapOf(schemaMetadata) }),
-    fieldMetadata: new Map(message.fieldMetadata.map(({ key, value }) => [key, updateMapOf(value)])),
-    ...(isOld ? { old } : {}),
-    ...unknownOf(message),
-  };
-}
-
 function dataReplacementMessage(operation: Of<"data_replacement">): pb.DataReplacement {
   return create(pb.DataReplacementSchema, {
     replacements: operation.replacements.map(({ fragmentId, file }) => {
@@ -325,15 +289,6 @@ function cloneOf(message: pb.Clone, path: string): Operation {
   };
 }
 
-function updateMapMessage(map: UpdateMap): MessageInitShape<typeof pb.UpdateMapSchema> {
-  return { entries: [...map.entries], replace: map.replace };
-}
-
-function updateMapOf(message: pb.UpdateMap | undefined): UpdateMap {
-  const entries = (message?.entries ?? []).map(({ key, value }) => (value === undefined ? { key } : { key, value }));
-  return { entries, replace: message?.replace ?? false };
-}
-
 function encodeAll(fragments: readonly Fragment[]): Uint8Array[] {
   return fragments.map(encodeFragment);
 }
@@ -350,12 +305,4 @@ function encodeBasePath(base: BasePath): Uint8Array {
   const writer = new WireWriter();
   writeBasePath(writer, base);
   return writer.finish();
-}
-
-function entriesOf<T>(map: ReadonlyMap<string, T>): { key: string; value: T }[] {
-  return [...map].map(([key, value]) => ({ key, value }));
-}
-
-function mapOf<T>(entries: readonly { readonly key: string; readonly value: T }[]): Map<string, T> {
-  return new Map(entries.map(({ key, value }) => [key, value]));
 }

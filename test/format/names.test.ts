@@ -8,13 +8,11 @@ import {
   deletionPath,
   manifestName,
   manifestPath,
-  newDataFileName,
   parseManifestName,
   tableDirectory,
   tableNameOf,
   transactionName,
 } from "../../src/format/layout.js";
-import { systemRuntime } from "../../src/support/runtime.js";
 
 const TRAPS = ["", ".", "..", "a/b", "a\\b", "../a", "/a", "a\0b", "a\nb", "a b", "ä", "x".repeat(256), "a:b", "a%2Fb"];
 
@@ -101,9 +99,4 @@ test("file names carry the numbers that the manifest keeps", () => {
   expect(deletionPath(7, file)).toBe("_deletions/7-3-18446744073709551615.bin");
   expect(deletionPath(7, { ...file, kind: "arrow" })).toBe("_deletions/7-3-18446744073709551615.arrow");
   expect(transactionName(0, "abc")).toBe("0-abc.txn");
-});
-
-test("data file names look like native's and spread from their first character on", () => {
-  const runtime = { ...systemRuntime, uuid: () => "80000100-1111-4222-8333-444444444444" };
-  expect(newDataFileName(runtime, "lance")).toBe("10000000000000000000000100111142228333444444444444.lance");
 });

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
-import type { SimulatedProcess } from "./process.js";
+import type { Outcome, SimulatedProcess } from "./process.js";
 import { checkVersions, connectIn, Oracle, readRows, TABLE, type TestRow } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
@@ -77,11 +77,11 @@ async function increment(history: History, table: Table, process: SimulatedProce
 }
 
 /** Without injected errors only a death may keep a write from its answer. */
-function note(history: History, outcome: { kind: string; error?: unknown }): void {
+function note(history: History, outcome: Outcome<unknown>): void {
   if (outcome.kind !== "failed") return;
-  const typed = isTableError(outcome.error);
-  const code = typed ? outcome.error.code : "";
-  if (!typed || !["UNAVAILABLE", "UNKNOWN_OUTCOME"].includes(code)) history.wrong.push(`failed: ${outcome.error}`);
+  const { error } = outcome;
+  const expected = isTableError(error, "UNAVAILABLE") || isTableError(error, "UNKNOWN_OUTCOME");
+  if (!expected) history.wrong.push(`failed: ${error}`);
 }
 
 /** Reads one version again and again while others write: it never changes. */

@@ -115,6 +115,7 @@ export function readTwice(table: string): TableError {
 
 /** A stream is staged while it arrives and can be planned once only, because nobody can read it again. */
 async function streamWrite(open: OpenTable, input: Input, base: Snapshot, report: Report): Promise<TableWrite> {
+  await open.shared.lease.ready();
   const stream = new StagedStream({
     store: open.shared.store,
     nameFile: open.shared.nameFile,

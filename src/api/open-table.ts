@@ -40,7 +40,10 @@ export class OpenTable {
       this.queue.metrics.physicalSyncs += syncs;
     });
     this.settings = settings;
-    this.shared = new SharedTable(name, store, settings.runtime);
+    this.shared = new SharedTable(name, store, settings.runtime, {
+      published: settings.coordinationMode !== "single_process_unsafe" && root.scheme !== "memory",
+      ttlMs: settings.leaseTtlMs,
+    });
     this.files = new FileCache({ store, codecs: CODECS });
     this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
   }
@@ -78,6 +81,7 @@ export class OpenTable {
     await this.queue.idle();
     await Promise.allSettled(this.#direct);
     await this.shared.quiet();
+    await this.shared.lease.end();
   }
 
   async #executeAlone(write: TableWrite): Promise<WriteResult> {

@@ -1,5 +1,6 @@
 /** Options of a connection, checked and with their defaults; one table in the README shows them all. */
 import type { Durability } from "../commit/durability.js";
+import { LEASE_DEFAULTS } from "../commit/lease.js";
 import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
 import type { DataFormat } from "../data/codec.js";
 import { TableError } from "../support/errors.js";
@@ -18,6 +19,8 @@ export interface ConnectionOptions {
     readonly mode?: CoordinationMode;
     /** How long a write that may be rebased keeps trying, milliseconds. Default 30,000. */
     readonly timeoutMs?: number;
+    /** After this long without a sign of life a process of another machine counts as dead. Default 60,000. */
+    readonly leaseTtlMs?: number;
   };
   /** Accepted for LanceDB's sake; a local database needs none. */
   readonly storageOptions?: Readonly<Record<string, string>>;
@@ -34,6 +37,7 @@ export interface Settings {
   readonly queue: QueueOptions & { readonly enabled: boolean };
   readonly coordinationMode: CoordinationMode;
   readonly timeoutMs: number;
+  readonly leaseTtlMs: number;
   readonly runtime: Runtime;
 }
 
@@ -53,6 +57,7 @@ export function settingsOf(options: ConnectionOptions): Settings {
     queue: { ...QUEUE_DEFAULTS, ...withoutUndefined(queue), enabled },
     coordinationMode: oneOf(MODES, options.coordination?.mode ?? "auto", "coordination.mode"),
     timeoutMs: atLeast(0, options.coordination?.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
+    leaseTtlMs: atLeast(1, options.coordination?.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
     runtime: options.runtime ?? systemRuntime,
   };
   atLeast(1, settings.queue.capacity, "queue.capacity");

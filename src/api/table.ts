@@ -124,12 +124,17 @@ export class Table extends OperableTable {
     if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
       throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
     }
-    const write =
-      options.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
-    // Only what has to wait does: the order of calls is the order in the queue.
-    const result = await this.#open.write(write instanceof Promise ? await write : write, options);
-    report(result.rowsAdded, 0, true);
-    return { ...info(result), rowsAdded: result.rowsAdded };
+    const ended = this.#open.shared.lease.begin();
+    try {
+      const write =
+        options.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
+      // Only what has to wait does: the order of calls is the order in the queue.
+      const result = await this.#open.write(write instanceof Promise ? await write : write, options);
+      report(result.rowsAdded, 0, true);
+      return { ...info(result), rowsAdded: result.rowsAdded };
+    } finally {
+      ended();
+    }
   }
 
   /**
@@ -171,10 +176,13 @@ export class Table extends OperableTable {
 
   /** Rows of the version, or those for which `filter` is true. */
   async countRows(filter?: SqlInput): Promise<number> {
-    const snapshot = await this.#snapshot();
-    const source = this.#open.source(snapshot);
-    if (filter === undefined) return countRows(source);
-    return countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(snapshot.schema)));
+    if (filter === undefined) return countRows(this.#open.source(await this.#snapshot()));
+    const { source, release } = await this.#source();
+    try {
+      return await countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema)));
+    } finally {
+      release();
+    }
   }
 
   query(): Query {
@@ -266,9 +274,14 @@ export class Table extends OperableTable {
     }
     checkVersion(wanted);
     const { shared } = this.#open;
-    const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
-    this.#unpin();
-    return info(result);
+    const { release } = await shared.lease.hold(() => shared.open(wanted));
+    try {
+      const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
+      this.#unpin();
+      return info(result);
+    } finally {
+      release();
+    }
   }
 
   /**

@@ -63,18 +63,23 @@ export async function executeGroup(
   const startedMs = context.table.runtime.monotonicMs();
   let attempts = 0;
   for (let plans = 1; plans <= context.plansMax; plans++) {
-    const base = await context.table.refresh();
-    checkWritable(base.manifest.writerFlags, context.table.store.display);
-    const plan = await planGroup(writes, base, context);
-    if (plan.proposal === undefined) return answers(writes, plan, undefined);
-    const result = await commitProposal(context.table, base, plan.proposal, context);
-    if (result.kind === "committed") {
-      attempts += result.attempts;
-      context.table.meters.commits.record(context.table.runtime.monotonicMs() - startedMs);
-      return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
+    const held = await context.table.lease.hold(() => context.table.refresh(), "write");
+    const base = held.snapshot;
+    try {
+      checkWritable(base.manifest.writerFlags, context.table.store.display);
+      const plan = await planGroup(writes, base, context);
+      if (plan.proposal === undefined) return answers(writes, plan, undefined);
+      const result = await commitProposal(context.table, base, plan.proposal, context);
+      if (result.kind === "committed") {
+        attempts += result.attempts;
+        context.table.meters.commits.record(context.table.runtime.monotonicMs() - startedMs);
+        return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
+      }
+      attempts += 1;
+      await context.table.runtime.sleep(context.table.runtime.random() * context.table.commitMs * Math.min(plans, 8));
+    } finally {
+      held.release();
     }
-    attempts += 1;
-    await context.table.runtime.sleep(context.table.runtime.random() * context.table.commitMs * Math.min(plans, 8));
   }
   throw new TableError(
     "CONFLICT",
@@ -228,7 +233,7 @@ const NOTHING_STAGED = { paths: [], written: Promise.resolve() };
 async function stage(batches: readonly RecordBatch[], base: Snapshot, context: WriterContext): Promise<StagedRows> {
   return stageRows(batches, {
     store: context.table.store,
-    runtime: context.table.runtime,
+    nameFile: context.table.nameFile,
     codec: context.codecOf(base),
     schema: base.schema,
     durable: context.durability === "full",

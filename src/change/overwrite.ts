@@ -33,7 +33,7 @@ export async function planOverwrite(request: OverwriteRequest): Promise<AlonePla
   const tableSchema = schemaFromFields(fields, metadata);
   const stream = new StagedStream({
     store: request.table.store,
-    runtime: request.table.runtime,
+    nameFile: request.table.nameFile,
     codec: request.codec,
     schema: tableSchema,
     durable: request.durable,

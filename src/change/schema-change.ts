@@ -14,7 +14,7 @@ import type { FileCache } from "../data/file-cache.js";
 import { openFragment } from "../data/fragment.js";
 import { makeBatch } from "../data/kernels/batches.js";
 import type { Fragment } from "../format/fragment.js";
-import { dataPath, newDataFileName } from "../format/layout.js";
+import { dataPath } from "../format/layout.js";
 import { checkColumnName } from "../format/names.js";
 import { fieldsFromSchema, type LanceField, nextFieldId, projectSchema, schemaFromFields } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
@@ -181,7 +181,7 @@ async function rewriteColumns(
       const batches = await computeColumns(base, fragment, sources, schema.arrow, context);
       const encoded = await context.codec.encode(batches, schema, encodeOptionsOf(base.manifest));
       const { chunks, rows: _rows, ...entry } = encoded;
-      const file = { ...entry, path: newDataFileName(context.table.runtime, context.codec.extension) };
+      const file = { ...entry, path: context.table.nameFile(context.codec.extension) };
       paths.push(dataPath(file));
       const write = context.table.store.write(dataPath(file), chunks, { durable: context.durable });
       writes.push(write);

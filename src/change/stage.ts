@@ -7,18 +7,18 @@ import type { RecordBatch } from "apache-arrow";
 import type { EncodeOptions, FragmentCodec } from "../data/codec.js";
 import { sliceRows } from "../data/kernels/batches.js";
 import type { Fragment } from "../format/fragment.js";
-import { dataPath, newDataFileName } from "../format/layout.js";
+import { dataPath } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { TableSchema } from "../format/schema.js";
 import type { ObjectStore } from "../store/contract.js";
-import type { Runtime } from "../support/runtime.js";
 
 /** Rows of one data file, at most; native LanceDB cuts at the same number. */
 export const FRAGMENT_ROWS_MAX = 1_048_576;
 
 export interface StageContext {
   readonly store: ObjectStore;
-  readonly runtime: Runtime;
+  /** A fresh name for a data file with this extension. */
+  readonly nameFile: (extension: string) => string;
   readonly codec: FragmentCodec;
   readonly schema: TableSchema;
   readonly durable: boolean;
@@ -48,7 +48,7 @@ export async function stageRows(batches: readonly RecordBatch[], context: StageC
       throw error;
     });
     const file = {
-      path: newDataFileName(context.runtime, context.codec.extension),
+      path: context.nameFile(context.codec.extension),
       fields: encoded.fields,
       columnIndices: encoded.columnIndices,
       majorVersion: encoded.majorVersion,

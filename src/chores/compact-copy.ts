@@ -13,10 +13,9 @@ import { openFragment } from "../data/fragment.js";
 import { sliceRows, takeRows } from "../data/kernels/batches.js";
 import type { DeletionVector } from "../format/deletion-vector.js";
 import type { Fragment } from "../format/fragment.js";
-import { dataPath, newDataFileName } from "../format/layout.js";
+import { dataPath } from "../format/layout.js";
 import type { TableSchema } from "../format/schema.js";
 import type { ObjectStore } from "../store/contract.js";
-import type { Runtime } from "../support/runtime.js";
 
 /** Bytes of a data file that are read in one step. */
 const READ_BYTES = 8 * 1024 * 1024;
@@ -29,7 +28,7 @@ const AHEAD = 1;
 
 export interface CopyContext {
   readonly store: ObjectStore;
-  readonly runtime: Runtime;
+  readonly nameFile: (extension: string) => string;
   readonly cache: FileCache;
   readonly codec: FragmentCodec;
   readonly encode: EncodeOptions;
@@ -178,14 +177,14 @@ class FileSequence {
   }
 
   async #flush(): Promise<void> {
-    const { codec, schema, encode, runtime, store, durable, goesOn } = this.#context;
+    const { codec, schema, encode, nameFile, store, durable, goesOn } = this.#context;
     const encoded = await codec.encode(this.#held, schema, encode);
     const rows = this.#rows;
     this.#held = [];
     this.#rows = 0;
     this.#bytes = 0;
     const file = {
-      path: newDataFileName(runtime, codec.extension),
+      path: nameFile(codec.extension),
       fields: encoded.fields,
       columnIndices: encoded.columnIndices,
       majorVersion: encoded.majorVersion,

@@ -93,7 +93,7 @@ async function runTask(
   rules: CompactionRules,
 ): Promise<TaskOutcome> {
   const { table } = context;
-  const release = base.retain();
+  const { release } = await table.lease.hold(async () => base, "write");
   try {
     const copy = await copyLiveRows(task.fragments, copyContext(context, base, task, rules));
     if (copy === undefined) return "no gain";
@@ -139,7 +139,7 @@ function copyContext(
   const hollow = task.fragments.some((fragment) => isHollow(fragment, rules));
   return {
     store: table.store,
-    runtime: table.runtime,
+    nameFile: table.nameFile,
     cache: new FileCache({ store: table.store, codecs: CODECS, cacheBytesMax: CACHE_BYTES }),
     codec: context.codecOf(base),
     encode: dataFormat === undefined ? {} : { fileVersion: dataFormat.version },

@@ -67,7 +67,8 @@ export async function commitProposal(
     if (result.kind === "again") await run.discard();
     return result;
   } catch (error) {
-    if (!isTableError(error, "UNKNOWN_OUTCOME")) await run.discard();
+    if (isTableError(error, "UNKNOWN_OUTCOME")) table.lease.taint();
+    else await run.discard();
     throw error;
   }
 }
@@ -83,6 +84,8 @@ class CommitRun {
   readonly #deletionPaths: string[] = [];
   #judged: Snapshot;
   #attempts = 0;
+  /** A vacuum took this process for dead: what is staged may be gone. */
+  #expelled = false;
   #rebases = 0;
   /** When the last race was found lost, and when its winner was known; undefined before the first loss. */
   #lostMs: number | undefined;
@@ -114,6 +117,7 @@ class CommitRun {
         this.#table.recordCommitMs(runtime.monotonicMs() - attemptMs);
         return { kind: "committed", snapshot: committed, attempts: this.#attempts, rebases: this.#rebases };
       }
+      if (this.#expelled) return { kind: "again", winners: this.#winners };
       if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) throw this.#busy();
       await this.#backOff();
       this.#table.meters.lostRaces++;
@@ -127,7 +131,7 @@ class CommitRun {
   async discard(): Promise<void> {
     await this.#proposal.staged.catch(() => {});
     const paths = [...this.#proposal.stagedPaths, ...this.#deletionPaths];
-    await Promise.all(paths.map((path) => this.#table.store.delete(path).catch(() => {})));
+    await Promise.all(paths.map((path) => this.#table.store.delete(path).catch(() => this.#table.lease.taint())));
   }
 
   /** The first attempt trusts the head in memory: if it is old, the name is taken and nothing is lost but a link. */
@@ -197,9 +201,12 @@ class CommitRun {
   /** One attempt on one head; undefined when the race was lost for certain. */
   async #attempt(head: Snapshot): Promise<Snapshot | undefined> {
     const attempt = await this.#stage(head);
-    let outcome: "created" | "exists" | "fenced";
+    let outcome: Awaited<ReturnType<typeof publishVersion>>;
     try {
-      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary);
+      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary, (boundary) =>
+        this.#table.lease.vouchesFor([...this.#proposal.stagedPaths, ...attempt.expressed.paths], boundary),
+      );
+      if (outcome === "expelled") this.#expelled = true;
     } catch (error) {
       await this.#settleUnknown(error, attempt, head);
       outcome = "exists";
@@ -223,7 +230,7 @@ class CommitRun {
     const { intent } = this.#proposal;
     const expressed = await express(this.#proposal, {
       store,
-      runtime,
+      deletionId: this.#table.deletionId,
       durable: this.#durable,
       head: head.manifest,
       deletions: (fragment) => this.#table.deletions(fragment),
@@ -312,7 +319,7 @@ class CommitRun {
   async #discardAttempt(attempt: Attempt): Promise<void> {
     await Promise.all([
       attempt.staged.object.discard().catch(() => {}),
-      ...attempt.expressed.paths.map((path) => this.#table.store.delete(path).catch(() => {})),
+      ...attempt.expressed.paths.map((path) => this.#table.store.delete(path).catch(() => this.#table.lease.taint())),
     ]);
   }
 

@@ -10,12 +10,12 @@ import type { Manifest } from "../format/manifest.js";
 import type { Operation } from "../format/operation.js";
 import type { ObjectStore } from "../store/contract.js";
 import { assert, unreachable } from "../support/errors.js";
-import type { Runtime } from "../support/runtime.js";
 import type { Proposal, RewriteGroup, RowSets } from "./proposal.js";
 
 export interface ExpressContext {
   readonly store: ObjectStore;
-  readonly runtime: Runtime;
+  /** A fresh number for a deletion file. */
+  readonly deletionId: () => bigint;
   readonly durable: boolean;
   readonly head: Manifest;
   /** The rows of a fragment that are gone at head. */
@@ -109,11 +109,11 @@ class DeletionWrites {
 
   /** Starts writing a deletion file for a fragment. */
   write(fragmentId: number, gone: DeletionVector): DeletionFile {
-    const { store, runtime, durable, head } = this.#context;
+    const { store, deletionId, durable, head } = this.#context;
     const file: DeletionFile = {
       kind: "bitmap",
       readVersion: head.version,
-      id: randomU64(runtime),
+      id: deletionId(),
       deletedRows: gone.size,
     };
     const path = deletionPath(fragmentId, file);
@@ -216,9 +216,4 @@ function deletedSince(before: DeletionVector, after: DeletionVector | undefined,
   }
   assert(known === old.length && count === positions.length, "a row that was gone stays gone");
   return positions;
-}
-
-function randomU64(runtime: Runtime): bigint {
-  const high = BigInt(Math.floor(runtime.random() * 2 ** 32));
-  return (high << 32n) | BigInt(Math.floor(runtime.random() * 2 ** 32));
 }

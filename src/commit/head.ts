@@ -8,7 +8,8 @@ import { decodeHint } from "../format/hint.js";
 import { HINT_PATH, manifestPath, parseManifestName, REFS_TAGS, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError } from "../support/errors.js";
-import { type NamingScheme, RETIRED_PATH } from "./log.js";
+import { RETIRED_PATH } from "./boundary.js";
+import type { NamingScheme } from "./log.js";
 
 /** The name of the newest version, and the identity of its file. */
 export interface Head {

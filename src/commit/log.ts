@@ -13,22 +13,14 @@ import { decodeManifest, type Manifest } from "../format/manifest.js";
 import { decodeTransaction, type Transaction } from "../format/transaction.js";
 import type { Chunks, ObjectStore, StagedObject } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
+import { type BoundaryMemo, retiredUpTo } from "./boundary.js";
 
 export type NamingScheme = "v1" | "v2";
-
-/** Where a vacuum writes, durably, up to which version names are retired. */
-export const RETIRED_PATH = "_coord/retired.json";
 
 /** A version's manifest that has everything but its name. */
 export interface StagedVersion {
   readonly version: number;
   readonly object: StagedObject;
-}
-
-/** What was last read of the retired boundary, so that the file is read again only after it changed. */
-export interface BoundaryMemo {
-  identity: string | undefined;
-  upTo: number;
 }
 
 /** Writes the manifest of `version` under a temporary name. */
@@ -42,48 +34,25 @@ export async function stageVersion(
   return { version: target.version, object };
 }
 
+/** What else has to hold between the making of the temporary and the link; false: the staged files may be gone. */
+export type Guard = (boundary: BoundaryMemo) => Promise<boolean>;
+
 /**
  * Creates the version, if its name is free and above the retired boundary. This is the commit.
- * @returns created; exists: the name is taken; fenced: a vacuum passed this version number
+ * @returns created; exists: the name is taken; fenced: a vacuum passed this version number; expelled: a vacuum took
+ * this writer for dead, so that what it staged may be gone
  * @throws UNKNOWN_OUTCOME
  */
 export async function publishVersion(
   store: ObjectStore,
   staged: StagedVersion,
   memo: BoundaryMemo,
-): Promise<"created" | "exists" | "fenced"> {
-  if (staged.version <= (await retiredUpTo(store, memo))) {
-    await staged.object.discard();
-    return "fenced";
-  }
-  return staged.object.publish();
-}
-
-/** The highest version number whose name may have been removed; 0 when no vacuum ever ran. */
-export async function retiredUpTo(store: ObjectStore, memo: BoundaryMemo): Promise<number> {
-  const info = await store.head(RETIRED_PATH);
-  if (info === undefined) return 0;
-  if (info.identity === memo.identity) return memo.upTo;
-  const text = new TextDecoder().decode(await store.get(RETIRED_PATH));
-  const upTo = parseBoundary(text, store);
-  memo.identity = info.identity;
-  memo.upTo = upTo;
-  return upTo;
-}
-
-function parseBoundary(text: string, store: ObjectStore): number {
-  let upTo: unknown;
-  try {
-    upTo = (JSON.parse(text) as { upTo?: unknown }).upTo;
-  } catch {
-    upTo = undefined;
-  }
-  if (typeof upTo === "number" && Number.isSafeInteger(upTo) && upTo >= 0) return upTo;
-  throw new TableError(
-    "CORRUPT",
-    `The retired boundary of ${store.display} is not readable (${RETIRED_PATH}). No version can be created safely; restore the file or run doctor.`,
-    { details: { path: RETIRED_PATH, offset: 0 } },
-  );
+  guard: Guard = async () => true,
+): Promise<"created" | "exists" | "fenced" | "expelled"> {
+  const fenced = staged.version <= (await retiredUpTo(store, memo));
+  if (!fenced && (await guard(memo))) return staged.object.publish();
+  await staged.object.discard();
+  return fenced ? "fenced" : "expelled";
 }
 
 /**

@@ -6,8 +6,9 @@
  * to the head was linked under a number that is long past, and nobody will ever see it.
  */
 import { manifestPath } from "../format/layout.js";
+import { retiredUpTo } from "./boundary.js";
 import { listVersionNames, readHint } from "./head.js";
-import { type NamingScheme, retiredUpTo } from "./log.js";
+import type { NamingScheme } from "./log.js";
 import type { SharedTable } from "./shared-table.js";
 
 export type Look =

@@ -4,6 +4,7 @@
  */
 import { Mutex } from "async-mutex";
 import type { DeletionVector } from "../format/deletion-vector.js";
+import { dataFileName, deletionFileId } from "../format/file-marks.js";
 import { checkReadable } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { encodeHint } from "../format/hint.js";
@@ -13,9 +14,11 @@ import type { ObjectStore } from "../store/contract.js";
 import { TableError } from "../support/errors.js";
 import { LruCache } from "../support/lru-cache.js";
 import type { Runtime } from "../support/runtime.js";
+import { isRetired, newBoundaryMemo, readBoundary } from "./boundary.js";
 import { DurablePoint } from "./durable-point.js";
 import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
-import { type BoundaryMemo, type NamingScheme, readDeletions, readManifest, readTransaction } from "./log.js";
+import { LEASE_DEFAULTS, Lease, type LeaseOptions } from "./lease.js";
+import { type NamingScheme, readDeletions, readManifest, readTransaction } from "./log.js";
 import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
 
@@ -34,7 +37,9 @@ export class SharedTable {
   /** What of the table is known to survive a power cut. */
   readonly durable: DurablePoint = new DurablePoint(this);
   readonly meters = new TableMeters();
-  readonly boundary: BoundaryMemo = { identity: undefined, upTo: 0 };
+  readonly boundary = newBoundaryMemo();
+  /** What this process needs of the table, for vacuums to respect. */
+  readonly lease: Lease;
   readonly hint: HintMemo = { identity: undefined, version: 0 };
   readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
@@ -43,10 +48,11 @@ export class SharedTable {
   #hintWanted = 0;
   #commitMs = 2;
 
-  constructor(name: string, store: ObjectStore, runtime: Runtime) {
+  constructor(name: string, store: ObjectStore, runtime: Runtime, lease: LeaseOptions = LEASE_DEFAULTS) {
     this.name = name;
     this.store = store;
     this.runtime = runtime;
+    this.lease = new Lease(this, lease);
   }
 
   /** The newest snapshot that this process has seen; undefined before the first refresh. */
@@ -58,6 +64,12 @@ export class SharedTable {
   get commitMs(): number {
     return this.#commitMs;
   }
+
+  /** A fresh name for a data file. @param extension without the dot */
+  readonly nameFile = (extension: string): string => dataFileName(this.runtime, this.lease.mark(), extension);
+
+  /** A fresh number for a deletion file. */
+  readonly deletionId = (): bigint => deletionFileId(this.lease.mark());
 
   recordCommitMs(ms: number): void {
     this.#commitMs += (ms - this.#commitMs) * COMMIT_TIME_WEIGHT;
@@ -77,10 +89,10 @@ export class SharedTable {
           details: { table: this.name },
         });
       }
-      if (known !== undefined && sameHead(known.head, head)) return this.#head ?? known;
+      if (known !== undefined && sameHead(known.head, head)) return this.#looked(this.#head ?? known);
       const snapshot = await this.#read(head);
       if (snapshot === undefined) continue;
-      return this.#swap(known, snapshot);
+      return this.#looked(this.#swap(known, snapshot));
     }
     throw new TableError(
       "UNAVAILABLE",
@@ -101,7 +113,8 @@ export class SharedTable {
     if (manifest === undefined) throw versionNotFound(this.name, version);
     checkReadable(manifest.readerFlags, this.store.display);
     const info = await this.store.head(manifestPath(version, head.head.scheme));
-    if (info === undefined) throw versionNotFound(this.name, version);
+    if (info === undefined || isRetired(await readBoundary(this.store, this.boundary), version))
+      throw versionNotFound(this.name, version);
     return new Snapshot({ version, scheme: head.head.scheme, identity: info.identity }, manifest);
   }
 
@@ -166,6 +179,11 @@ export class SharedTable {
     const current = this.#head;
     if (current !== known && current !== undefined && current.version >= snapshot.version) return current;
     this.#setHead(snapshot);
+    return snapshot;
+  }
+
+  #looked(snapshot: Snapshot): Snapshot {
+    this.lease.looked(snapshot.version);
     return snapshot;
   }
 

@@ -1,0 +1,385 @@
+/**
+ * The lease of this process on one table: what it reads and writes, published for vacuums in other processes.
+ *
+ * One file for each process and table, written before the first read or write and renewed by a heartbeat that keeps no
+ * process alive. Between heartbeats nothing is written, as long as what is held is among what the file says: it names
+ * the versions that are read, and covers every version from the head of the last renewal on. What is not covered yet
+ * is published first, then the boundary is looked at: a vacuum announces first and looks at the leases then, so at
+ * least one of the two sees the other.
+ */
+import { type FileMark, markOfDataFile, markOfDeletionFile, newHolder } from "../format/file-marks.js";
+import { DATA, VERSIONS } from "../format/layout.js";
+import type { ObjectStore } from "../store/contract.js";
+import { nameOf } from "../store/paths.js";
+import { isTableError, TableError } from "../support/errors.js";
+import type { Runtime, Timer } from "../support/runtime.js";
+import { type BoundaryMemo, isRetired, readBoundary } from "./boundary.js";
+import { encodeLease, type LeaseBody, type LeaseContent, leasePath } from "./lease-file.js";
+import type { Snapshot } from "./snapshot.js";
+
+/** What a lease has to know of its table. */
+export interface LeasedTable {
+  readonly name: string;
+  readonly store: ObjectStore;
+  readonly runtime: Runtime;
+  readonly boundary: BoundaryMemo;
+  refresh(): Promise<Snapshot>;
+}
+
+export interface LeaseOptions {
+  /** False: no other process knows of this one; pins count inside the process only. */
+  readonly published: boolean;
+  readonly ttlMs: number;
+}
+
+/** A version in use, and what of the lease protects it. */
+export interface Hold {
+  readonly snapshot: Snapshot;
+  /** Calling it twice is the same as once. */
+  readonly release: () => void;
+}
+
+export const LEASE_DEFAULTS: LeaseOptions = { published: true, ttlMs: 60_000 };
+/** Renewals in the life of a lease that nobody renews. */
+const BEATS_PER_TTL = 6;
+/** Versions that vanish while they are being pinned, in a row. */
+const PINS_MAX = 16;
+/** Writes of the file that a vacuum or another holder of the same name gets into the way of, in a row. */
+const RENEWALS_MAX = 4;
+
+/** Work that needs the lease: a version that is read, a version that is built upon, or only files being written. */
+interface Use {
+  readonly kind: "read" | "write" | "files";
+  /** undefined until it is known. */
+  version: number | undefined;
+  /** The sequence that the first file of the write may have. */
+  readonly firstSequence: number;
+}
+
+export class Lease {
+  readonly #table: LeasedTable;
+  readonly #options: LeaseOptions;
+  #holder: string;
+  #sequence = 0;
+  /** What the file says, and what it says instead in a moment. */
+  #published: LeaseBody | undefined;
+  #pending: LeaseBody | undefined;
+  readonly #uses = new Set<Use>();
+  /** Versions read since the last heartbeat: whoever read one once may read it again. */
+  #recent = new Set<number>();
+  #looked: number | undefined;
+  #since = "";
+  #renewedMs = 0;
+  #renewedAtMs = 0;
+  #losses = 0;
+  #tainted = false;
+  #vouchedFor: string | undefined;
+  #running: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  #timer: Timer | undefined;
+
+  constructor(table: LeasedTable, options: LeaseOptions = LEASE_DEFAULTS) {
+    this.#table = table;
+    this.#options = options;
+    this.#holder = newHolder(table.runtime);
+  }
+
+  get holder(): string {
+    return this.#holder;
+  }
+
+  /** What vacuums of this process have to respect when no file says it. */
+  get body(): LeaseBody | undefined {
+    return this.#published;
+  }
+
+  get published(): boolean {
+    return this.#options.published;
+  }
+
+  /** The mark of the next file that this process makes. */
+  mark(): FileMark {
+    return { holder: this.#holder, sequence: this.#sequence++ };
+  }
+
+  /** Notes the newest version that a look at the table has shown: what is read from now on is this one or a newer one. */
+  looked(version: number): void {
+    this.#looked = version;
+  }
+
+  /**
+   * Holds the version that `find` comes back with: a read needs this version, a write this and all later ones, and the
+   * files that it makes. Where the lease cannot be written (full or read-only disk) a read goes on without it.
+   * @throws what `find` throws; for a write UNAVAILABLE when the lease cannot be written
+   */
+  async hold(find: () => Promise<Snapshot>, kind: "read" | "write" = "read"): Promise<Hold> {
+    for (let attempt = 0; attempt < PINS_MAX; attempt++) {
+      const use: Use = { kind, version: undefined, firstSequence: this.#sequence };
+      this.#uses.add(use);
+      try {
+        if (attempt > 0) await this.#table.refresh();
+        const snapshot = await find();
+        use.version = snapshot.version;
+        if (kind === "read") this.#recent.add(snapshot.version);
+        if (this.#covers(use) || (await this.#publish(use))) return this.#held(snapshot, use);
+      } catch (error) {
+        this.#uses.delete(use);
+        throw error;
+      }
+      this.#uses.delete(use);
+    }
+    throw new TableError(
+      "UNAVAILABLE",
+      `Versions of table '${this.#table.name}' were removed ${PINS_MAX} times while they were being opened. Try again.`,
+    );
+  }
+
+  /** From now until the answer is called, files that this process makes may belong to a write under way. */
+  begin(): () => void {
+    const use: Use = { kind: "files", version: undefined, firstSequence: this.#sequence };
+    this.#uses.add(use);
+    return () => this.#uses.delete(use);
+  }
+
+  /** Resolves when others can see the lease, which has to be before the first file is made. @throws UNAVAILABLE */
+  async ready(): Promise<void> {
+    if (!this.#isFresh()) await this.renew();
+  }
+
+  /** Publishes what is in use now. @throws UNAVAILABLE */
+  renew(): Promise<void> {
+    this.#queued ??= (this.#running ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        this.#running = this.#queued;
+        this.#queued = undefined;
+        return this.#write();
+      })
+      .finally(() => {
+        if (this.#queued === undefined) this.#running = undefined;
+      });
+    return this.#queued;
+  }
+
+  /**
+   * True when no vacuum took this process for dead since it named these files; the last look before a version is
+   * created. Costs nothing while the boundary did not change.
+   */
+  async vouchesFor(paths: readonly string[], boundary: BoundaryMemo): Promise<boolean> {
+    if (!this.#options.published) return true;
+    if (boundary.identity !== this.#vouchedFor) {
+      const isThere = (await this.#table.store.head(leasePath(this.#holder))) !== undefined;
+      if (!isThere || boundary.boundary.expelled.has(this.#holder)) this.#lose();
+      else this.#vouchedFor = boundary.identity;
+    }
+    return this.#losses === 0 || paths.every((path) => this.#owns(path));
+  }
+
+  /** Notes that files of this process may be left that nobody refers to. */
+  taint(): void {
+    this.#tainted = true;
+  }
+
+  /**
+   * Gives the lease back, unless something is still in use: then a heartbeat does so later. A lease whose holder may
+   * have left files behind stays, for the next vacuum to see whose they are.
+   */
+  async end(): Promise<void> {
+    await this.#queued?.catch(() => {});
+    await this.#running?.catch(() => {});
+    if (this.#uses.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const body = this.#published;
+    const path = leasePath(this.#holder);
+    const tainted = this.#tainted;
+    const settled = this.#sequence;
+    this.#lose();
+    this.#losses = 0;
+    if (body === undefined || !this.#options.published) return;
+    const { store } = this.#table;
+    if (!tainted) await store.delete(path).catch(() => {});
+    else if ((await store.head(path)) !== undefined) {
+      await this.#replace(path, { versions: [], from: undefined, settled, ended: true }).catch(() => {});
+    }
+  }
+
+  /** Publishes what is in use at this moment and nothing that was in use before, for a vacuum of this process. */
+  async tidy(): Promise<void> {
+    this.#recent = new Set();
+    await this.#table.refresh();
+    await this.renew();
+  }
+
+  #held(snapshot: Snapshot, use: Use): Hold {
+    const letGo = snapshot.retain();
+    const release = () => {
+      if (this.#uses.delete(use)) letGo();
+    };
+    return { snapshot, release };
+  }
+
+  /** Publishes first, then looks at the boundary; false when a vacuum has announced that the version goes. */
+  async #publish(use: Use): Promise<boolean> {
+    try {
+      await this.renew();
+    } catch (error) {
+      if (use.kind === "write" || isTableError(error, "CORRUPT")) throw error;
+    }
+    return use.version === undefined || !isRetired(this.#table.boundary.boundary, use.version);
+  }
+
+  #covers(use: Use): boolean {
+    if (!this.#isFresh()) return false;
+    return [this.#published, this.#pending].every((body) => body === undefined || bodyCovers(body, use));
+  }
+
+  /** False after a pause, by either clock: a vacuum may have taken this process for dead. */
+  #isFresh(): boolean {
+    if (this.#published === undefined) return false;
+    if (!this.#options.published) return true;
+    const { runtime } = this.#table;
+    const limitMs = this.#options.ttlMs / 2;
+    const pauseMs = Math.abs(runtime.now() - this.#renewedAtMs);
+    return runtime.monotonicMs() - this.#renewedMs < limitMs && pauseMs < limitMs;
+  }
+
+  #body(): LeaseBody {
+    const versions = new Set(this.#recent);
+    let from = this.#looked;
+    let settled = this.#sequence;
+    for (const use of this.#uses) {
+      if (use.kind === "read") {
+        if (use.version !== undefined) versions.add(use.version);
+        continue;
+      }
+      settled = Math.min(settled, use.firstSequence);
+      if (use.kind === "files") continue;
+      if (use.version !== undefined) from = Math.min(from ?? use.version, use.version);
+      // A write that is looking for what to build on finds a version that is covered already.
+      else if (this.#published?.from !== undefined) from = Math.min(from ?? this.#published.from, this.#published.from);
+    }
+    return { versions: [...versions].sort((a, b) => a - b), from, settled, ended: false };
+  }
+
+  async #write(): Promise<void> {
+    const { runtime, store, boundary } = this.#table;
+    if (!this.#options.published) {
+      this.#published = this.#body();
+      await readBoundary(store, boundary);
+      return;
+    }
+    this.#timer ??= this.#beatLater();
+    for (let attempt = 1; attempt <= RENEWALS_MAX; attempt++) {
+      const startedMs = runtime.monotonicMs();
+      const startedAtMs = runtime.now();
+      try {
+        if (!(await this.#writeFile())) continue;
+      } catch (error) {
+        this.#pending = undefined;
+        // A vacuum sweeps temporaries; the next one is left alone.
+        if (attempt === RENEWALS_MAX || !isTableError(error, "UNAVAILABLE")) throw error;
+        continue;
+      }
+      if (!(await readBoundary(store, boundary)).expelled.has(this.#holder)) {
+        this.#renewedMs = startedMs;
+        this.#renewedAtMs = startedAtMs;
+        return;
+      }
+      this.#lose();
+    }
+    throw new TableError(
+      "UNAVAILABLE",
+      `The lease of this process on table '${this.#table.name}' was removed ${RENEWALS_MAX} times while it was being written. Try again.`,
+    );
+  }
+
+  /** False when the file was gone, or the name belongs to somebody else: then the lease begins anew. */
+  async #writeFile(): Promise<boolean> {
+    const { store, runtime } = this.#table;
+    const path = leasePath(this.#holder);
+    const isNew = this.#published === undefined;
+    if (isNew) this.#since = new Date(runtime.now()).toISOString();
+    else if ((await store.head(path)) === undefined) {
+      this.#lose();
+      return false;
+    }
+    const body = this.#body();
+    this.#pending = body;
+    if (!isNew) await this.#replace(path, body);
+    else if ((await store.create(path, [this.#encode(body)], { durable: false })) === "exists") {
+      this.#lose();
+      return false;
+    }
+    this.#published = body;
+    this.#pending = undefined;
+    return true;
+  }
+
+  #replace(path: string, body: LeaseBody): Promise<void> {
+    return this.#table.store.replace(path, [this.#encode(body)], { durable: false });
+  }
+
+  #encode(body: LeaseBody): Uint8Array<ArrayBuffer> {
+    const { runtime } = this.#table;
+    const content: LeaseContent = {
+      ...body,
+      process: runtime.processes?.self(),
+      ttlMs: this.#options.ttlMs,
+      since: this.#since,
+    };
+    return encodeLease(content);
+  }
+
+  #beatLater(): Timer {
+    return this.#table.runtime.timer(this.#options.ttlMs / BEATS_PER_TTL, () => {
+      this.#timer = undefined;
+      // A renewal that fails is made up for by the next, or found out by whoever needs the lease.
+      this.#beat().catch(() => {});
+    });
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      const idle = this.#uses.size === 0 && this.#recent.size === 0 && this.#looked === undefined;
+      if (idle) return await this.end();
+      const gone = this.#options.published && (await this.#isReplaced());
+      if (!gone) await this.renew();
+      this.#recent = new Set();
+      this.#looked = undefined;
+    } finally {
+      if (this.#published !== undefined || this.#uses.size > 0) this.#timer ??= this.#beatLater();
+    }
+  }
+
+  /** True when the table was dropped: a lease must not make its directory again. */
+  async #isReplaced(): Promise<boolean> {
+    const { store } = this.#table;
+    if (this.#published !== undefined && (await store.head(leasePath(this.#holder))) !== undefined) return false;
+    this.#lose();
+    return (await store.list(VERSIONS)).length === 0;
+  }
+
+  /** The file is not there any more, or counts for nothing: what comes next is under another name. */
+  #lose(): void {
+    if (this.#published !== undefined) this.#losses++;
+    this.#published = undefined;
+    this.#pending = undefined;
+    this.#vouchedFor = undefined;
+    this.#tainted = false;
+    this.#holder = newHolder(this.#table.runtime);
+    this.#sequence = 0;
+  }
+
+  #owns(path: string): boolean {
+    const name = nameOf(path);
+    const mark = path.startsWith(`${DATA}/`) ? markOfDataFile(name) : markOfDeletionFile(name);
+    return mark?.holder === this.#holder;
+  }
+}
+
+function bodyCovers(body: LeaseBody, use: Use): boolean {
+  if (use.version === undefined) return false;
+  if (body.from !== undefined && use.version >= body.from) return true;
+  return use.kind === "read" && body.versions.includes(use.version);
+}

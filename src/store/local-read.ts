@@ -3,9 +3,11 @@
  * that the file cannot fill.
  */
 import { TableError } from "../support/errors.js";
-import type { Bytes, ObjectInfo, ReadHandle } from "./contract.js";
-import { toStoreError } from "./failures.js";
-import type { FileHandle, FileStat } from "./files.js";
+import type { Bytes, ListEntry, ObjectInfo, ReadHandle } from "./contract.js";
+import type { Directories } from "./directories.js";
+import { isMissing, toStoreError } from "./failures.js";
+import type { FileHandle, FileStat, FileSystem } from "./files.js";
+import { compareNames } from "./paths.js";
 import { allocateBytes, checkRange, tooShort } from "./ranges.js";
 
 /** Ranged reads of one open file; the holder closes it. */
@@ -65,4 +67,26 @@ export function toInfo(stat: FileStat): ObjectInfo {
     // Not the time of the last change of the inode: that moves when the temporary's name is removed.
     identity: `${stat.device}:${stat.inode}:${stat.modifiedNs}:${stat.sizeBytes}`,
   };
+}
+
+/** The entries of a directory behind the name `after`, in byte order; a missing directory has none. */
+export async function listDirectory(
+  files: FileSystem,
+  directories: Directories,
+  directory: string,
+  after: string | undefined,
+): Promise<readonly ListEntry[]> {
+  const absolute = directories.absolute(directory);
+  try {
+    await directories.enter(directory);
+    const found: ListEntry[] = [];
+    for (const { name, kind } of await files.readdir(absolute)) {
+      if (after !== undefined && compareNames(name, after) <= 0) continue;
+      found.push({ name, kind: kind === "directory" ? "directory" : "object" });
+    }
+    return found.sort((a, b) => compareNames(a.name, b.name));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw toStoreError(error, "list", absolute);
+  }
 }

@@ -11,6 +11,7 @@ import { resolve } from "node:path";
 import { Semaphore } from "async-mutex";
 import { TableError } from "../support/errors.js";
 import { type Runtime, systemRuntime } from "../support/runtime.js";
+import { allOf } from "./all-of.js";
 import type {
   Bytes,
   Chunks,
@@ -24,9 +25,9 @@ import type {
 import { Directories } from "./directories.js";
 import { isMissing, linkRefused, notFound, systemCode, toStoreError, unknownOutcome } from "./failures.js";
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
-import { LocalReadHandle, notAnObject, readRange, toInfo } from "./local-read.js";
+import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
 import { removeTree } from "./local-tree.js";
-import { checkDirectory, checkPath, compareNames, parentOf, temporaryPath } from "./paths.js";
+import { checkDirectory, checkPath, parentOf, temporaryPath } from "./paths.js";
 import { probeFiles } from "./probe.js";
 import { checkWhole } from "./ranges.js";
 
@@ -105,20 +106,7 @@ class LocalStore implements ObjectStore {
 
   async list(directory: string, options: { readonly after?: string } = {}): Promise<readonly ListEntry[]> {
     checkDirectory(directory);
-    const absolute = this.#directories.absolute(directory);
-    const { after } = options;
-    try {
-      await this.#directories.enter(directory);
-      const found: ListEntry[] = [];
-      for (const { name, kind } of await this.#files.readdir(absolute)) {
-        if (after !== undefined && compareNames(name, after) <= 0) continue;
-        found.push({ name, kind: kind === "directory" ? "directory" : "object" });
-      }
-      return found.sort((a, b) => compareNames(a.name, b.name));
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw toStoreError(error, "list", absolute);
-    }
+    return listDirectory(this.#files, this.#directories, directory, options.after);
   }
 
   async write(path: string, chunks: Chunks, options: WriteOptions): Promise<void> {
@@ -361,12 +349,5 @@ class LocalStore implements ObjectStore {
     } catch {
       // The outcome does not depend on it.
     }
-  }
-}
-
-/** Waits for all of them, also when one rejects, because they use what the caller is about to close. */
-async function allOf(waits: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(waits)) {
-    if (result.status === "rejected") throw result.reason;
   }
 }

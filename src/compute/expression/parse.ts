@@ -9,7 +9,8 @@ import type { Expression, Literal, TypeName } from "./ast.js";
 import { literalOf, negativeNumber, numberLiteral } from "./constant.js";
 import { DEPTH_MAX, LIST_ITEMS_MAX, TERMS_MAX } from "./limits.js";
 import { BIND, RESERVED, SYMBOLS } from "./operators.js";
-import { syntaxError, type Token, templateText, tokenize } from "./token.js";
+import { type Token, templateText, tokenize } from "./token.js";
+import { TokenCursor } from "./token-cursor.js";
 import { parseTypeName } from "./type-name.js";
 
 /** The expression that `text` stands for. @throws INVALID_ARGUMENT with a caret under the place; details: position */
@@ -30,74 +31,15 @@ export function parseTemplate(parts: readonly string[], values: readonly unknown
   return parser.whole();
 }
 
-class Parser {
-  readonly tokens: readonly Token[];
-  readonly text: string;
-  private at = 0;
+class Parser extends TokenCursor {
   private depth = 0;
   private terms = 0;
-
-  constructor(tokens: readonly Token[], text: string) {
-    this.tokens = tokens;
-    this.text = text;
-  }
 
   whole(): Expression {
     const expression = this.expression(0);
     while (this.takeSymbol(";"));
     if (this.peek().kind !== "end") throw this.unexpected("an operator or the end of the text");
     return expression;
-  }
-
-  peek(ahead = 0): Token {
-    return this.tokens[Math.min(this.at + ahead, this.tokens.length - 1)] as Token;
-  }
-
-  next(): Token {
-    const token = this.peek();
-    this.at++;
-    return token;
-  }
-
-  fail(sentence: string, token: Token = this.peek()): TableError {
-    return syntaxError(this.text, token.position, sentence);
-  }
-
-  unexpected(expected: string): TableError {
-    const token = this.peek();
-    const found = token.kind === "end" ? "the end of the text" : `"${token.text}"`;
-    return this.fail(`expected ${expected}, found ${found}.`);
-  }
-
-  isSymbol(text: string): boolean {
-    const token = this.peek();
-    return token.kind === "symbol" && token.text === text;
-  }
-
-  takeSymbol(text: string): boolean {
-    if (!this.isSymbol(text)) return false;
-    this.at++;
-    return true;
-  }
-
-  expectSymbol(text: string): void {
-    if (!this.takeSymbol(text)) throw this.unexpected(`"${text}"`);
-  }
-
-  /** True when the token is this unquoted word, in any letter case. */
-  isWord(word: string, ahead = 0): boolean {
-    const token = this.peek(ahead);
-    return token.kind === "name" && !token.quoted && token.text.toLowerCase() === word;
-  }
-
-  takeWord(word: string): boolean {
-    if (!this.isWord(word)) return false;
-    this.at++;
-    return true;
-  }
-
-  private expectWord(word: string): void {
-    if (!this.takeWord(word)) throw this.unexpected(word.toUpperCase());
   }
 
   private expression(bind: number): Expression {

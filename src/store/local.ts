@@ -344,10 +344,6 @@ class LocalStore implements ObjectStore {
 
   /** For temporaries and files nobody knows of: one that cannot be removed now is garbage for a vacuum. */
   async #removeQuietly(absolute: string): Promise<void> {
-    try {
-      await this.#files.unlink(absolute);
-    } catch {
-      // The outcome does not depend on it.
-    }
+    await this.#files.unlink(absolute).catch(() => {});
   }
 }

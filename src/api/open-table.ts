@@ -5,6 +5,7 @@
 import { executeGroup, type WriterContext } from "../change/group.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
+import { Maintenance } from "../chores/maintain.js";
 import { canceled, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
@@ -29,6 +30,7 @@ export class OpenTable {
   readonly files: FileCache;
   readonly settings: Settings;
   readonly queue: WriteQueue<TableWrite, WriteResult>;
+  readonly maintenance: Maintenance;
   /** Buffered writers that may still hold rows. */
   readonly writers = new Set<{ close(): Promise<void> }>();
   /** Writes that passed the queue by and have no answer yet. */
@@ -46,6 +48,7 @@ export class OpenTable {
     });
     this.files = new FileCache({ store, codecs: CODECS });
     this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
+    this.maintenance = new Maintenance(this.compaction(), settings.maintenance, () => this.queue.metrics.depth);
   }
 
   /**
@@ -58,6 +61,15 @@ export class OpenTable {
     options: SubmitOptions & { readonly direct?: boolean | undefined } = {},
   ): Promise<WriteResult> {
     this.shared.durable.check();
+    const result = await this.#run(write, options);
+    this.maintenance.committed();
+    return result;
+  }
+
+  async #run(
+    write: TableWrite,
+    options: SubmitOptions & { readonly direct?: boolean | undefined },
+  ): Promise<WriteResult> {
     if (this.settings.queue.enabled && !options.direct) return this.queue.submit(write, options);
     if (this.#closed) throw queueClosed();
     if (options.signal?.aborted) throw canceled(options.signal.reason);
@@ -76,10 +88,11 @@ export class OpenTable {
     this.shared.durable.check();
   }
 
-  /** Resolves when no write and no background work is under way. */
+  /** Resolves when no write and no background work is under way; maintenance rests until the next commit. */
   async idle(): Promise<void> {
     await this.queue.idle();
     await Promise.allSettled(this.#direct);
+    await this.maintenance.stop();
     await this.shared.quiet();
     await this.shared.lease.end();
   }

@@ -1,4 +1,5 @@
 /** Options of a connection, checked and with their defaults; one table in the README shows them all. */
+import { MAINTENANCE_DEFAULTS, type MaintenanceOptions } from "../chores/maintain.js";
 import type { Durability } from "../commit/durability.js";
 import { LEASE_DEFAULTS } from "../commit/lease.js";
 import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
     /** After this long without a sign of life a process of another machine counts as dead. Default 60,000. */
     readonly leaseTtlMs?: number;
   };
+  /** Compaction in the background, after commits; docs/maintenance.md. */
+  readonly maintenance?: Partial<MaintenanceOptions>;
   /** Accepted for LanceDB's sake; a local database needs none. */
   readonly storageOptions?: Readonly<Record<string, string>>;
   /** Clock, chance and ids; for simulations. */
@@ -38,6 +41,7 @@ export interface Settings {
   readonly coordinationMode: CoordinationMode;
   readonly timeoutMs: number;
   readonly leaseTtlMs: number;
+  readonly maintenance: MaintenanceOptions;
   readonly runtime: Runtime;
 }
 
@@ -58,8 +62,13 @@ export function settingsOf(options: ConnectionOptions): Settings {
     coordinationMode: oneOf(MODES, options.coordination?.mode ?? "auto", "coordination.mode"),
     timeoutMs: atLeast(0, options.coordination?.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
     leaseTtlMs: atLeast(1, options.coordination?.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
+    maintenance: { ...MAINTENANCE_DEFAULTS, ...withoutUndefined(options.maintenance ?? {}) },
     runtime: options.runtime ?? systemRuntime,
   };
+  atLeast(2, settings.maintenance.minFragments, "maintenance.minFragments");
+  atLeast(0, settings.maintenance.maxDeletedShare, "maintenance.maxDeletedShare");
+  atLeast(0, settings.maintenance.intervalMs, "maintenance.intervalMs");
+  atLeast(1 << 20, settings.maintenance.maxBytes, "maintenance.maxBytes");
   atLeast(1, settings.queue.capacity, "queue.capacity");
   atLeast(1, settings.queue.maxBatch, "queue.maxBatch");
   atLeast(1, settings.queue.maxGroupRows, "queue.maxGroupRows");

@@ -1,0 +1,177 @@
+/**
+ * Automatic maintenance: compacts a table in the background, after commits of this process, when it has grown out of
+ * shape.
+ *
+ * It never fails a write and never keeps the process alive: it runs one small task at a time, lets waiting writes go
+ * first between tasks, and what goes wrong is counted, not thrown.
+ */
+import type { Timer } from "../support/runtime.js";
+import { type CompactionContext, type CompactionStats, compact } from "./compact.js";
+import { MaintenanceLease } from "./maintain-lease.js";
+import { type CompactionRules, isHollow, planCompaction, TARGET_ROWS } from "./plan-compaction.js";
+
+export interface MaintenanceOptions {
+  /** False: nothing happens by itself. */
+  readonly auto: boolean;
+  /** A compaction starts when so many small fragments have gathered. */
+  readonly minFragments: number;
+  /** Or when a fragment has a larger share of deleted rows. */
+  readonly maxDeletedShare: number;
+  /** Shortest pause between two looks at the table, milliseconds. */
+  readonly intervalMs: number;
+  /** Bytes that one task reads and may hold in memory. */
+  readonly maxBytes: number;
+}
+
+export const MAINTENANCE_DEFAULTS: MaintenanceOptions = {
+  auto: true,
+  minFragments: 32,
+  maxDeletedShare: 0.2,
+  intervalMs: 200,
+  maxBytes: 64 * 1024 * 1024,
+};
+
+/** A process that stopped loses the lease after this time. */
+const LEASE_TERM_MS = 10_000;
+/** A fragment that outweighs its neighbours waits until they have grown, so that each row is copied log n times. */
+const LARGEST_SHARE = 0.5;
+/** Between two tasks, writes that wait go first, for this many short pauses. */
+const PAUSES_MAX = 20;
+const PAUSE_MS = 5;
+
+/** What maintenance did in this process since the table was opened. */
+export interface MaintenanceMetrics extends CompactionStats {
+  /** Compactions that were started. */
+  readonly runs: number;
+  /** Times that another process had the lease. */
+  readonly leaseMisses: number;
+  readonly errors: number;
+  readonly lastError: unknown;
+}
+
+export class Maintenance {
+  readonly #context: CompactionContext;
+  readonly #options: MaintenanceOptions;
+  readonly #rules: CompactionRules;
+  readonly #waitingWrites: () => number;
+  readonly #lease: MaintenanceLease;
+  #metrics = { ...NOTHING_DONE };
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  /** Fragments that were left after the last look, commits since, and when it was. */
+  #settled = 0;
+  #commits = 0;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+
+  /** @param waitingWrites how many writes wait in this process for their turn */
+  constructor(context: CompactionContext, options: MaintenanceOptions, waitingWrites: () => number) {
+    this.#context = context;
+    this.#options = options;
+    this.#waitingWrites = waitingWrites;
+    this.#rules = {
+      targetRows: TARGET_ROWS,
+      maxDeletedShare: options.maxDeletedShare,
+      maxBytes: options.maxBytes,
+      largestShare: LARGEST_SHARE,
+    };
+    this.#lease = new MaintenanceLease(context.table.store, context.table.runtime, LEASE_TERM_MS);
+  }
+
+  get metrics(): MaintenanceMetrics {
+    return { ...this.#metrics };
+  }
+
+  /** Called after every commit of this process; costs nothing unless there may be something to do. */
+  committed(): void {
+    if (!this.#options.auto || this.#stopped) return;
+    this.#commits++;
+    if (this.#timer !== undefined || this.#running !== undefined || !this.#isDue()) return;
+    const { runtime } = this.#context.table;
+    const waitMs = Math.max(0, this.#lookedMs + this.#options.intervalMs - runtime.monotonicMs());
+    this.#timer = runtime.timer(waitMs, () => {
+      this.#timer = undefined;
+      this.#running = this.#look().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  /** Ends after the task under way and resolves then. Rests until the next commit. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#running;
+    this.#stopped = false;
+  }
+
+  #isDue(): boolean {
+    const { minFragments } = this.#options;
+    const fragments = this.#context.table.head?.manifest.fragments.length ?? 0;
+    return this.#commits >= minFragments || fragments - this.#settled >= minFragments;
+  }
+
+  /** One look at the table and, if it needs it, a compaction under the lease. Never rejects. */
+  async #look(): Promise<void> {
+    const { table } = this.#context;
+    this.#commits = 0;
+    try {
+      if (this.#needsCompaction()) await this.#compact();
+    } catch (error) {
+      this.#metrics = { ...this.#metrics, errors: this.#metrics.errors + 1, lastError: error };
+    }
+    this.#settled = table.head?.manifest.fragments.length ?? 0;
+    this.#lookedMs = table.runtime.monotonicMs();
+  }
+
+  #needsCompaction(): boolean {
+    const head = this.#context.table.head;
+    if (head === undefined) return false;
+    const tasks = planCompaction(head.manifest.fragments, this.#rules);
+    const fragments = tasks.flatMap((task) => task.fragments);
+    return (
+      fragments.length >= this.#options.minFragments || fragments.some((fragment) => isHollow(fragment, this.#rules))
+    );
+  }
+
+  async #compact(): Promise<void> {
+    if (!(await this.#lease.hold())) {
+      this.#metrics = { ...this.#metrics, leaseMisses: this.#metrics.leaseMisses + 1 };
+      return;
+    }
+    try {
+      this.#metrics = { ...this.#metrics, runs: this.#metrics.runs + 1 };
+      const done = await compact(this.#context, { rules: this.#rules, goesOn: () => this.#goesOn() });
+      this.#metrics = {
+        ...this.#metrics,
+        fragmentsRemoved: this.#metrics.fragmentsRemoved + done.fragmentsRemoved,
+        fragmentsAdded: this.#metrics.fragmentsAdded + done.fragmentsAdded,
+        filesRemoved: this.#metrics.filesRemoved + done.filesRemoved,
+        filesAdded: this.#metrics.filesAdded + done.filesAdded,
+      };
+    } finally {
+      await this.#lease.release();
+    }
+  }
+
+  /** Between two tasks: waiting writes go first, and a process that has nothing else to do may end. */
+  async #goesOn(): Promise<boolean> {
+    const { runtime } = this.#context.table;
+    for (let pause = 0; pause < PAUSES_MAX && this.#waitingWrites() > 0 && !this.#stopped; pause++) {
+      await new Promise<void>((resolve) => void runtime.timer(PAUSE_MS, resolve));
+    }
+    return !this.#stopped && (await this.#lease.hold());
+  }
+}
+
+const NOTHING_DONE: MaintenanceMetrics = {
+  fragmentsRemoved: 0,
+  fragmentsAdded: 0,
+  filesRemoved: 0,
+  filesAdded: 0,
+  runs: 0,
+  leaseMisses: 0,
+  errors: 0,
+  lastError: undefined,
+};

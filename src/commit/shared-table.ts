@@ -7,8 +7,7 @@ import type { DeletionVector } from "../format/deletion-vector.js";
 import { dataFileName, deletionFileId } from "../format/file-marks.js";
 import { checkReadable } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
-import { encodeHint } from "../format/hint.js";
-import { deletionPath, HINT_PATH, manifestPath } from "../format/layout.js";
+import { deletionPath, manifestPath } from "../format/layout.js";
 import type { Transaction } from "../format/transaction.js";
 import type { ObjectStore } from "../store/contract.js";
 import { TableError } from "../support/errors.js";
@@ -17,10 +16,12 @@ import type { Runtime } from "../support/runtime.js";
 import { isRetired, newBoundaryMemo, readBoundary } from "./boundary.js";
 import { DurablePoint } from "./durable-point.js";
 import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
+import { HintWriter } from "./hint-writer.js";
 import { LEASE_DEFAULTS, Lease, type LeaseOptions } from "./lease.js";
 import { type NamingScheme, readDeletions, readManifest, readTransaction } from "./log.js";
 import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
+import { headError } from "./unreadable-head.js";
 
 const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
@@ -43,15 +44,15 @@ export class SharedTable {
   readonly hint: HintMemo = { identity: undefined, version: 0 };
   readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
+  readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
-  #hintWrite: Promise<void> | undefined;
-  #hintWanted = 0;
   #commitMs = 2;
 
   constructor(name: string, store: ObjectStore, runtime: Runtime, lease: LeaseOptions = LEASE_DEFAULTS) {
     this.name = name;
     this.store = store;
     this.runtime = runtime;
+    this.#hintWriter = new HintWriter(store, runtime);
     this.lease = new Lease(this, lease);
   }
 
@@ -150,7 +151,7 @@ export class SharedTable {
     for (const [path, vector] of vectors) this.#vectors.set(path, vector);
     this.#transactions.set(`${snapshot.version}:${snapshot.head.identity}`, transaction);
     if (this.#head === undefined || this.#head.version < snapshot.version) this.#setHead(snapshot);
-    this.#writeHint(snapshot.version);
+    this.#hintWriter.note(snapshot.version);
   }
 
   /** Forgets the head, so that the next reader finds it anew. */
@@ -161,12 +162,14 @@ export class SharedTable {
 
   /** Resolves when no background work of this table is under way. */
   async quiet(): Promise<void> {
-    while (this.#hintWrite !== undefined) await this.#hintWrite;
+    await this.#hintWriter.quiet();
     await this.durable.quiet();
   }
 
   async #read(head: Head): Promise<Snapshot | undefined> {
-    const manifest = await readManifest(this.store, head.version, head.scheme);
+    const manifest = await readManifest(this.store, head.version, head.scheme).catch((error: unknown) => {
+      throw headError(error, this.store, this.name, head.version);
+    });
     if (manifest === undefined) return undefined;
     checkReadable(manifest.readerFlags, this.store.display);
     const before = this.#head;
@@ -190,24 +193,6 @@ export class SharedTable {
   #setHead(snapshot: Snapshot): void {
     this.#head = snapshot;
     this.meters.snapshotSwaps++;
-  }
-
-  /** The hint is advice for others: written behind the commit, newest only, and a failure is of no consequence. */
-  #writeHint(version: number): void {
-    this.#hintWanted = Math.max(this.#hintWanted, version);
-    if (this.#hintWrite !== undefined) return;
-    const write = async () => {
-      for (let written = 0; written < this.#hintWanted; ) {
-        written = this.#hintWanted;
-        await this.store.replace(HINT_PATH, [encodeHint(written)], { durable: false });
-      }
-    };
-    this.#hintWrite = write()
-      .catch(() => {})
-      .finally(() => {
-        this.#hintWrite = undefined;
-        this.#hintWanted = 0;
-      });
   }
 }
 

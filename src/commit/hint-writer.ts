@@ -1,0 +1,57 @@
+/**
+ * Writes the hint that names the newest version, behind the commits.
+ *
+ * The hint is advice: its loss costs a look at a few names. So it lags by a few versions while commits follow each
+ * other, catches up as soon as they pause, and a failure is of no consequence.
+ */
+import { encodeHint } from "../format/hint.js";
+import { HINT_PATH } from "../format/layout.js";
+import type { ObjectStore } from "../store/contract.js";
+import type { Runtime, Timer } from "../support/runtime.js";
+
+/** Versions that the hint may lag behind; half of what a reader probes name by name before it lists. */
+const LAG_VERSIONS = 16;
+/** How long it may lag at all, milliseconds. */
+const LAG_MS = 50;
+
+export class HintWriter {
+  readonly #store: ObjectStore;
+  readonly #runtime: Runtime;
+  #wanted = 0;
+  #written = 0;
+  #writing: Promise<void> | undefined;
+  #timer: Timer | undefined;
+
+  constructor(store: ObjectStore, runtime: Runtime) {
+    this.#store = store;
+    this.#runtime = runtime;
+  }
+
+  /** Notes that `version` was committed. */
+  note(version: number): void {
+    this.#wanted = version;
+    if (this.#written === 0 || Math.abs(version - this.#written) >= LAG_VERSIONS) this.#start();
+    else this.#timer ??= this.#runtime.timer(LAG_MS, () => this.#start());
+  }
+
+  /** Resolves when the hint has caught up. */
+  async quiet(): Promise<void> {
+    if (this.#timer !== undefined) this.#start();
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #start(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#written !== this.#wanted) {
+      this.#written = this.#wanted;
+      await this.#store.replace(HINT_PATH, [encodeHint(this.#written)], { durable: false }).catch(() => {});
+    }
+  }
+}

@@ -18,6 +18,9 @@ export interface ReadUpdate {
 
 /** @throws INVALID_ARGUMENT when there is nothing to set, or an expression does not parse */
 export function readUpdate(request: UpdateRequest | Expressions, where: SqlInput | undefined): ReadUpdate {
+  if (typeof request !== "object" || request === null) {
+    throw new TableError("INVALID_ARGUMENT", `An update is an object or a Map of columns, not ${String(request)}.`);
+  }
   const assignments = new Map<string, Expression>();
   let filter = where;
   if (isMapLike(request, "values")) {

@@ -5,6 +5,8 @@ import type { DataFormat, FragmentCodec } from "../data/codec.js";
 import { DATA_FORMAT_KEY } from "../format/flags.js";
 import type { Manifest } from "../format/manifest.js";
 import { fieldsFromSchema, nextFieldId, schemaFromFields } from "../format/schema.js";
+import { TableError } from "../support/errors.js";
+import { checkNames } from "./schema-change.js";
 import { StagedStream } from "./staged-stream.js";
 import { type AlonePlan, NO_ROWS } from "./write.js";
 
@@ -28,6 +30,10 @@ export async function planOverwrite(request: OverwriteRequest): Promise<AlonePla
   const { base, schema } = request;
   const first = base === undefined ? 0 : nextFieldId(base.fields, base.fragments);
   const fields = fieldsFromSchema(schema, first);
+  if (fields.length === 0) {
+    throw new TableError("INVALID_ARGUMENT", "A table needs at least one column; the data and the schema have none.");
+  }
+  checkNames(fields);
   const metadata = encodeMetadata(schema.metadata);
   const version = base?.dataFormat?.version ?? NEW_FILE_VERSION;
   const tableSchema = schemaFromFields(fields, metadata);

@@ -260,10 +260,11 @@ function project(base: Snapshot, fields: readonly LanceField[]): AlonePlan {
   };
 }
 
-function checkNames(fields: readonly LanceField[]): void {
+/** @throws INVALID_ARGUMENT for a name that no column can have, or that two columns side by side have */
+export function checkNames(fields: readonly LanceField[]): void {
   const seen = new Set<string>();
   for (const field of fields) {
-    checkColumnName(field.name);
+    if (field.parentId < 0) checkColumnName(field.name);
     const key = `${field.parentId}:${field.name}`;
     if (seen.has(key)) {
       throw new TableError("INVALID_ARGUMENT", `Column '${field.name}' already exists; choose another name.`, {

@@ -238,8 +238,7 @@ async function fetch(
     ({ field }) => field.name,
   );
   const needs = needsOf(source.schema, last === undefined ? names : [...names, ...rootsOf(last)]);
-  const { rowId, rowAddress } = resolved.outputNeeds;
-  const numbered = { schema: needs.schema, rowId: rowId || needs.rowId, rowAddress: rowAddress || needs.rowAddress };
+  const numbered = { ...needs, numbers: new Set([...resolved.outputNeeds.numbers, ...needs.numbers]) };
   let batch = withDistance(await readPlaces(source, rows, numbered, plan.signal), rows, index);
   if (last !== undefined) batch = takeRows(batch, selectRows(last, batch));
   if (resolved.order.length > 0) batch = takeRows(batch, sortRows(sortKeysOf(batch, resolved), batch.numRows));

@@ -37,7 +37,7 @@ export async function* orderedScan(
   const missing = without(outputNeeds.schema, orderNeeds.schema);
   const late = end <= LATE_ROWS_MAX && missing.nodes.length > 0;
   const needs: ColumnNeeds = late
-    ? { schema: orderNeeds.schema, rowId: false, rowAddress: true }
+    ? { schema: orderNeeds.schema, numbers: new Set([ROW_ADDRESS]) }
     : { ...outputNeeds, schema: unionOf(source.schema, outputNeeds.schema, orderNeeds.schema) };
   const rows = await collectRows(source, plan, resolved, needs, metrics);
   if (rows === undefined) return;

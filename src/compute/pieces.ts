@@ -4,19 +4,19 @@
  * A piece is a batch and the rows of it that count. Nothing is copied before somebody needs the rows: counting never
  * does, and columns that only the result needs are read for matching rows alone when few match.
  */
-import type { RecordBatch } from "apache-arrow";
+import type { Data, RecordBatch } from "apache-arrow";
 import { type FragmentReader, openFragment } from "../data/fragment.js";
-import { concatBatches, makeBatch, takeRows } from "../data/kernels/batches.js";
+import { concatBatches, makeBatch, sliceRows, takeRows } from "../data/kernels/batches.js";
 import type { DeletionVector } from "../format/deletion-vector.js";
 import type { Fragment } from "../format/fragment.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
 import type { BoundExpression } from "./expression/evaluate.js";
 import { selectRows } from "./expression/evaluate.js";
-import { type ColumnNeeds, type ScanSource, unionOf, type Window, windowRows, windowsOf, without } from "./plan.js";
+import { type ColumnNeeds, rowBytes, type ScanSource, type Window, windowRows, windowsOf, without } from "./plan.js";
 import { provesEmpty } from "./prune-fragment.js";
 import { readAhead } from "./read-ahead.js";
-import { loadRowIds } from "./row-ids.js";
+import { loadRowSequences } from "./row-ids.js";
 import { type RowOffsets, withRowNumbers } from "./row-numbers.js";
 
 /** Rows of a batch inside a scan: large enough to amortise a batch, small enough for the caches. */
@@ -25,8 +25,8 @@ const STEP_ROWS = 1 << 15;
 const WINDOWS_AHEAD = 2;
 /** The first window of a scan that may end early. */
 const FIRST_WINDOW_ROWS = 1 << 13;
-/** From this share of matching rows on, all columns are read at once. */
-const DENSE_SHARE = 0.2;
+/** What reading one row on its own costs, in bytes read along with its neighbours: about a block with a checksum. */
+const LONE_ROW_BYTES = 1 << 14;
 
 /** Some rows of a fragment. */
 export interface Piece {
@@ -85,8 +85,6 @@ interface PieceScan {
   readonly metrics: ScanMetrics;
   readonly readers: Map<number, FragmentReader>;
   readonly pruned: Map<number, Promise<boolean>>;
-  /** Share of rows that matched so far; undefined before the first window. */
-  share: number | undefined;
 }
 
 /**
@@ -95,7 +93,7 @@ interface PieceScan {
  */
 export async function* scanPieces(source: ScanSource, request: PieceRequest): AsyncGenerator<Piece, void, undefined> {
   const metrics = request.metrics ?? newMetrics();
-  const scan: PieceScan = { source, request, metrics, readers: new Map(), pruned: new Map(), share: undefined };
+  const scan: PieceScan = { source, request, metrics, readers: new Map(), pruned: new Map() };
   const limited = request.rowsWanted !== undefined;
   const rowsMax = windowRows(request.filter === undefined ? request.schema : request.filterNeeds.schema);
   const windows = windowsOf(source.fragments, {
@@ -198,16 +196,14 @@ async function readMatching(
 ): Promise<Piece[]> {
   const { filterNeeds, schema, signal } = scan.request;
   const rest = without(schema, filterNeeds.schema);
-  const dense = rest.nodes.length > 0 && scan.share !== undefined && scan.share >= DENSE_SHARE;
-  const first = dense ? unionOf(scan.source.schema, filterNeeds.schema, schema) : filterNeeds.schema;
-  const stable = filterNeeds.rowId ? await loadRowIds(scan.source, window.fragment) : undefined;
+  const sequences = await loadRowSequences(scan.source, window.fragment, filterNeeds);
   const pieces: Piece[] = [];
   let start = window.start;
   let matched = 0;
-  for await (const batch of reader.read({ schema: first, rows: window, batchRows: STEP_ROWS })) {
+  for await (const batch of reader.read({ schema: filterNeeds.schema, rows: window, batchRows: STEP_ROWS })) {
     throwIfAborted(signal);
     const live = liveRows(deleted, start, batch.numRows);
-    const input = withRowNumbers(batch, window.fragment.id, start, filterNeeds, stable);
+    const input = withRowNumbers(batch, window.fragment.id, start, filterNeeds, sequences);
     const selected = selectRows(filter, input, live);
     if (selected.length > 0) {
       matched += selected.length;
@@ -215,11 +211,12 @@ async function readMatching(
     }
     start += batch.numRows;
   }
-  scan.share = matched / Math.max(1, window.end - window.start);
   if (pieces.length === 0) return [];
-  if (rest.nodes.length === 0 || dense)
-    return pieces.map((piece) => ({ ...piece, batch: pickColumns(piece.batch, schema) }));
-  return [await completeMatches(reader, pieces, schema, rest, filterNeeds.schema)];
+  if (rest.nodes.length === 0) return pieces.map((piece) => ({ ...piece, batch: pickColumns(piece.batch, schema) }));
+  const alone = matched * LONE_ROW_BYTES < (window.end - window.start) * rowBytes(rest);
+  return alone
+    ? [await completeMatches(reader, pieces, schema, rest, filterNeeds.schema)]
+    : await completeWindow(reader, window, pieces, schema, rest, filterNeeds.schema);
 }
 
 /** The same rows with the columns of `schema` only, in its order; the batch has all of them. */
@@ -249,12 +246,80 @@ async function completeMatches(
   }
   const read: RecordBatch[] = [];
   for await (const batch of reader.read({ schema: rest, rows: { offsets } })) read.push(batch);
-  const late = concatBatches(read);
   const early = concatBatches(pieces.map(({ batch, selected }) => takeRows(batch, selected!)));
+  const batch = joinColumns(schema, filtered, early.data.children, rest, concatBatches(read).data.children, rows);
+  return { fragment: reader.fragment, batch, selected: undefined, offsets };
+}
+
+/**
+ * The pieces with all columns: the rest is read for the whole window, which costs less than to ask for its rows one by
+ * one when many of them match.
+ */
+async function completeWindow(
+  reader: FragmentReader,
+  window: Window,
+  pieces: readonly Piece[],
+  schema: TableSchema,
+  rest: TableSchema,
+  filtered: TableSchema,
+): Promise<Piece[]> {
+  const out: Piece[] = [];
+  let next = 0;
+  let used = 0;
+  let start = window.start;
+  // Files may end their batches at other rows than the columns of the filter did.
+  for await (const batch of reader.read({ schema: rest, rows: window, batchRows: STEP_ROWS })) {
+    const end = start + batch.numRows;
+    while (next < pieces.length) {
+      const piece = pieces[next]!;
+      const first = piece.offsets as number;
+      const selected = piece.selected!;
+      const stop = lowerBound(selected, end - first);
+      if (stop > used) {
+        const from = Math.max(first, start);
+        const rows = Math.min(first + piece.batch.numRows, end) - from;
+        const early = sliceRows(piece.batch, from - first, rows);
+        const late = sliceRows(batch, from - start, rows);
+        const whole = joinColumns(schema, filtered, early.data.children, rest, late.data.children, rows);
+        const moved = from === first ? selected.subarray(used, stop) : selected.slice(used, stop);
+        if (from !== first) for (let i = 0; i < moved.length; i++) moved[i] = moved[i]! - (from - first);
+        out.push({ fragment: reader.fragment, batch: whole, selected: moved, offsets: from });
+      }
+      used = stop;
+      if (stop < selected.length) break;
+      next++;
+      used = 0;
+    }
+    start = end;
+  }
+  return out;
+}
+
+/** The first index whose value is at least `value`. */
+function lowerBound(ascending: Uint32Array, value: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A batch of `schema` from columns of which some are in one place and the rest in another. */
+function joinColumns(
+  schema: TableSchema,
+  filtered: TableSchema,
+  early: readonly Data[],
+  rest: TableSchema,
+  late: readonly Data[],
+  rows: number,
+): RecordBatch {
   const columns = schema.nodes.map((node) => {
     const index = filtered.nodes.findIndex((one) => one.id === node.id);
-    if (index >= 0) return early.data.children[index]!;
-    return late.data.children[rest.nodes.findIndex((one) => one.id === node.id)]!;
+    if (index >= 0) return early[index]!;
+    return late[rest.nodes.findIndex((one) => one.id === node.id)]!;
   });
-  return { fragment: reader.fragment, batch: makeBatch(schema.arrow, columns, rows), selected: undefined, offsets };
+  return makeBatch(schema.arrow, columns, rows);
 }

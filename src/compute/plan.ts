@@ -4,6 +4,7 @@
  * Names in a plan are exact: the language's case rules end where expressions are bound.
  */
 import { type DataType, Field, Schema } from "apache-arrow";
+import { childrenOf, layoutOf } from "../data/columns/layout.js";
 import type { FileCache } from "../data/file-cache.js";
 import { schemaOf } from "../data/held-columns.js";
 import type { Fragment } from "../format/fragment.js";
@@ -11,7 +12,7 @@ import type { FragmentList } from "../format/fragment-list.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
 import type { BoundExpression } from "./expression/evaluate.js";
-import { ROW_ADDRESS, ROW_ID, ROW_NUMBER_FIELDS, type RowNumberNeeds } from "./row-numbers.js";
+import { ROW_ADDRESS, ROW_ID, ROW_NUMBER_FIELDS, ROW_NUMBERS, type RowNumberNeeds } from "./row-numbers.js";
 
 /** One version of a table, as a reader needs it. */
 export interface ScanSource {
@@ -39,7 +40,7 @@ export interface ColumnOrder {
 }
 
 export interface ScanPlan {
-  /** All columns of the table when absent. `_rowid` and `_rowaddr` may be among them. */
+  /** All columns of the table when absent. Row numbers (`_rowid`, `_rowaddr`, ...) may be among them. */
   readonly columns?: readonly OutputColumn[];
   readonly filter?: BoundExpression;
   /** No limit when absent. */
@@ -71,7 +72,7 @@ export interface ResolvedPlan {
   readonly orderNeeds: ColumnNeeds;
 }
 
-/** The schema that filters and expressions of a scan may refer to: the table's columns, `_rowid` and `_rowaddr`. */
+/** The schema that filters and expressions of a scan may refer to: the table's columns and the row numbers. */
 export function queryableSchema(schema: TableSchema): Schema {
   return new Schema([...schema.arrow.fields, ...ROW_NUMBER_FIELDS], schema.arrow.metadata);
 }
@@ -163,7 +164,7 @@ function sourcesOf({ name, expression }: OutputColumn): string[] {
 export function needsOf(schema: TableSchema, names: readonly string[]): ColumnNeeds {
   const wanted = new Set(names);
   const nodes = schema.nodes.filter((node) => wanted.has(node.field.name));
-  return { schema: schemaOf(nodes, schema.arrow), rowId: wanted.has(ROW_ID), rowAddress: wanted.has(ROW_ADDRESS) };
+  return { schema: schemaOf(nodes, schema.arrow), numbers: new Set(ROW_NUMBERS.filter((name) => wanted.has(name))) };
 }
 
 /** The columns of either, in the order of the table. */
@@ -224,18 +225,33 @@ const WINDOW_ROWS_MAX = 1 << 17;
 
 /** Rows of a window that holds about `WINDOW_BYTES` of these columns. */
 export function windowRows(schema: TableSchema): number {
-  const width = schema.arrow.fields.reduce((sum, field) => sum + rowBytes(field.type), 8);
-  const rows = 2 ** Math.floor(Math.log2(WINDOW_BYTES / width));
+  const rows = 2 ** Math.floor(Math.log2(WINDOW_BYTES / (8 + rowBytes(schema))));
   return Math.max(WINDOW_ROWS_MIN, Math.min(WINDOW_ROWS_MAX, rows));
 }
 
 /** A guess at the bytes of one row: exact for fixed widths, a fair size for the rest. */
-function rowBytes(type: DataType): number {
-  const shape = type as DataType & { bitWidth?: number; byteWidth?: number; listSize?: number };
-  const children: readonly Field[] = type.children ?? [];
-  const below = children.reduce((sum, child) => sum + rowBytes(child.type), 0);
-  if (type.typeId === 16) return below * (shape.listSize ?? 1);
-  if (type.typeId === 13) return below;
-  if (type.typeId === 12 || type.typeId === 17 || type.typeId === 21) return 4 + 8 * below;
-  return shape.byteWidth ?? (shape.bitWidth === undefined ? 32 : shape.bitWidth / 8);
+export function rowBytes(schema: TableSchema): number {
+  return schema.arrow.fields.reduce((sum, field) => sum + valueBytes(field.type), 0);
+}
+
+function valueBytes(type: DataType): number {
+  const layout = layoutOf(type);
+  const below = childrenOf(type).reduce((sum, child) => sum + valueBytes(child.type as DataType), 0);
+  switch (layout.kind) {
+    case "null":
+      return 0;
+    case "bool":
+      return 1 / 8;
+    case "fixed":
+    case "dictionary":
+      return layout.width;
+    case "bytes":
+      return 32;
+    case "list":
+      return 4 + 8 * below;
+    case "fixed-list":
+      return layout.size * below;
+    case "struct":
+      return below;
+  }
 }

@@ -4,16 +4,16 @@ import { makeBatch, takeRows } from "../data/kernels/batches.js";
 import { evaluate } from "./expression/evaluate.js";
 import { type Piece, pickColumns, pieceOffsets } from "./pieces.js";
 import type { ColumnNeeds, OutputColumn, ScanSource } from "./plan.js";
-import { loadRowIds } from "./row-ids.js";
+import { loadRowSequences } from "./row-ids.js";
 import { withRowNumbers } from "./row-numbers.js";
 
 /** The rows of a piece that count as a batch of the columns and row numbers that are needed. */
 export async function neededRows(source: ScanSource, piece: Piece, needs: ColumnNeeds): Promise<RecordBatch> {
   const narrow = pickColumns(piece.batch, needs.schema);
   const batch = piece.selected === undefined ? narrow : takeRows(narrow, piece.selected);
-  if (!needs.rowId && !needs.rowAddress) return batch;
-  const stable = needs.rowId ? await loadRowIds(source, piece.fragment) : undefined;
-  return withRowNumbers(batch, piece.fragment.id, pieceOffsets(piece), needs, stable);
+  if (needs.numbers.size === 0) return batch;
+  const sequences = await loadRowSequences(source, piece.fragment, needs);
+  return withRowNumbers(batch, piece.fragment.id, pieceOffsets(piece), needs, sequences);
 }
 
 /** The columns of the result, computed from a batch that has all they need. */

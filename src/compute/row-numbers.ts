@@ -1,8 +1,8 @@
 /**
- * Row ids and row addresses as columns.
+ * Row ids, row addresses and row versions as columns.
  *
  * An address is fragment id * 2^32 + offset. It is the row id too, unless the table has stable row ids; those are kept
- * in the fragment as a sequence, one id for each physical row.
+ * in the fragment as a sequence, one id for each physical row, and so are the versions that made and last changed it.
  */
 import { type Data, Field, type RecordBatch, Schema, Uint64 } from "apache-arrow";
 import { makeBatch } from "../data/kernels/batches.js";
@@ -12,20 +12,27 @@ import { makeColumn } from "../data/kernels/column.js";
 export const ROW_ID = "_rowid";
 /** `_rowaddr` as a column: where the row lies. */
 export const ROW_ADDRESS = "_rowaddr";
+/** The version that the row came in; 1 when the table has no stable row ids. */
+export const ROW_CREATED = "_row_created_at_version";
+/** The version that changed the row last; 1 when the table has no stable row ids. */
+export const ROW_UPDATED = "_row_last_updated_at_version";
 
 const UINT64 = new Uint64();
 
+/** Names of the columns that are made of row numbers, in the order in which they are added. */
+export const ROW_NUMBERS = [ROW_ID, ROW_ADDRESS, ROW_CREATED, ROW_UPDATED] as const;
+export type RowNumber = (typeof ROW_NUMBERS)[number];
+
 /** The fields of the row numbers, as they stand in results. */
-export const ROW_NUMBER_FIELDS: readonly Field[] = [
-  new Field(ROW_ID, UINT64, true),
-  new Field(ROW_ADDRESS, UINT64, true),
-];
+export const ROW_NUMBER_FIELDS: readonly Field[] = ROW_NUMBERS.map((name) => new Field(name, UINT64, true));
 
 /** Which row numbers a step needs. */
 export interface RowNumberNeeds {
-  readonly rowId: boolean;
-  readonly rowAddress: boolean;
+  readonly numbers: ReadonlySet<RowNumber>;
 }
+
+/** What the fragment keeps of those that are needed, for each of its physical rows. */
+export type RowSequences = ReadonlyMap<RowNumber, BigUint64Array>;
 
 /** Offsets of the rows of a batch in their fragment: of the first row when they follow each other, or of each. */
 export type RowOffsets = number | Uint32Array;
@@ -40,18 +47,12 @@ export function addressesOf(fragmentId: number, offsets: RowOffsets, rows: numbe
   return new BigUint64Array(words.buffer);
 }
 
-/** The row ids at `offsets`. @param stable the ids of all rows of the fragment, when the table keeps such */
-export function rowIdsOf(
-  fragmentId: number,
-  offsets: RowOffsets,
-  rows: number,
-  stable: BigUint64Array | undefined,
-): BigUint64Array {
-  if (stable === undefined) return addressesOf(fragmentId, offsets, rows);
-  if (typeof offsets === "number") return stable.slice(offsets, offsets + rows);
-  const ids = new BigUint64Array(rows);
-  for (let i = 0; i < rows; i++) ids[i] = stable[offsets[i]!]!;
-  return ids;
+/** The values of a sequence at `offsets`. */
+function valuesAt(sequence: BigUint64Array, offsets: RowOffsets, rows: number): BigUint64Array {
+  if (typeof offsets === "number") return sequence.slice(offsets, offsets + rows);
+  const values = new BigUint64Array(rows);
+  for (let i = 0; i < rows; i++) values[i] = sequence[offsets[i]!]!;
+  return values;
 }
 
 export function uint64Column(values: BigUint64Array): Data {
@@ -64,18 +65,18 @@ export function withRowNumbers(
   fragmentId: number,
   offsets: RowOffsets,
   needs: RowNumberNeeds,
-  stable: BigUint64Array | undefined,
+  sequences: RowSequences,
 ): RecordBatch {
-  if (!needs.rowId && !needs.rowAddress) return batch;
+  if (needs.numbers.size === 0) return batch;
+  const rows = batch.numRows;
   const fields = [...batch.schema.fields];
   const columns = [...batch.data.children];
-  if (needs.rowId) {
-    fields.push(ROW_NUMBER_FIELDS[0]!);
-    columns.push(uint64Column(rowIdsOf(fragmentId, offsets, batch.numRows, stable)));
+  for (const [i, name] of ROW_NUMBERS.entries()) {
+    if (!needs.numbers.has(name)) continue;
+    const sequence = sequences.get(name);
+    fields.push(ROW_NUMBER_FIELDS[i]!);
+    const values = sequence === undefined ? addressesOf(fragmentId, offsets, rows) : valuesAt(sequence, offsets, rows);
+    columns.push(uint64Column(values));
   }
-  if (needs.rowAddress) {
-    fields.push(ROW_NUMBER_FIELDS[1]!);
-    columns.push(uint64Column(addressesOf(fragmentId, offsets, batch.numRows)));
-  }
-  return makeBatch(new Schema(fields), columns, batch.numRows);
+  return makeBatch(new Schema(fields), columns, rows);
 }

@@ -9,6 +9,7 @@ export {
 } from "./api/connection.js";
 export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
 export type { InputData } from "./api/input.js";
+export { Findings } from "./api/findings.js";
 export { type MergeExecution, MergeInsertBuilder } from "./api/merge.js";
 export type { OptimizeOptions, OptimizeStats } from "./api/optimize.js";
 export type { ConnectionOptions, CoordinationMode } from "./api/options.js";
@@ -37,6 +38,9 @@ export { VectorQuery } from "./api/vector-query.js";
 export { BufferedWriter, type WriterData, type WriterOptions } from "./api/writer.js";
 export type { Durability } from "./commit/durability.js";
 export type { ConflictCount, TableMetrics } from "./commit/meters.js";
+export type { Diagnosis, DoctorOptions } from "./chores/doctor.js";
+export type { Finding, FindingId, Severity } from "./chores/findings.js";
+export type { VerifyOptions, VerifyProgress } from "./chores/verify.js";
 export type { QueueMetrics, QueueOptions } from "./commit/queue.js";
 export type { ColumnOrder } from "./compute/scan.js";
 export type { DataFormat } from "./data/codec.js";

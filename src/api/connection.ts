@@ -1,15 +1,17 @@
 /** A connection: the tables of one place, by name. Names, arguments and results are LanceDB's. */
 import type { Schema } from "apache-arrow";
 import { planOverwrite } from "../change/overwrite.js";
+import { type Diagnosis, type DoctorOptions, doctor } from "../chores/doctor.js";
 import { createFirstVersion } from "../commit/create.js";
 import { DURABILITY_PROPERTY } from "../commit/durability.js";
 import type { DataFormat } from "../data/codec.js";
-import { codecFor } from "../data/codecs.js";
+import { CODECS, codecFor } from "../data/codecs.js";
 import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
 import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
 import { readTwice } from "./append.js";
-import { type Database, openDatabase } from "./database.js";
+import { type Database, type DatabaseMetrics, openDatabase } from "./database.js";
+import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
 import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settingsOf } from "./options.js";
@@ -198,6 +200,18 @@ export class Connection extends UnbuiltConnection {
     const format = checkDataFormat(options.dataFormat ?? this.#settings.dataFormat);
     if (exists) return this.#overwrite(open, input, options.dataFormat);
     await this.#database.prove(this.#settings);
+  /**
+   * Looks at every table, or at `table`, also at one that cannot be opened, and with `fix` repairs what can be repaired
+   * (docs/doctor.md says what, and what may be lost). A table without findings is never changed.
+   * @throws UNAVAILABLE when it cannot look, NOT_FOUND when there is no such table; never for what it finds
+   */
+  doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
+    this.#checkOpen();
+    if (options.table !== undefined) checkTableName(options.table);
+    const { store } = this.#database;
+    return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, options));
+  }
+
     const created = await this.#commitFirst(open, input, format);
     if (created) return this.#handle(open);
     if (mode === "create") return this.#existing(open, options);

@@ -1,6 +1,12 @@
 /** What there is around a table's reads and writes: the buffered writer, the durability barrier, metrics. */
+
+import type { Finding } from "../chores/findings.js";
+import { type VerifyOptions, verifyTable } from "../chores/verify.js";
 import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
+import { repairCommand } from "../commit/unreadable-head.js";
+import { CODECS } from "../data/codecs.js";
+import { Findings } from "./findings.js";
 import type { OpenTable } from "./open-table.js";
 import type { AddResult } from "./results.js";
 import { UnbuiltTable } from "./unbuilt.js";
@@ -34,6 +40,17 @@ export abstract class OperableTable extends UnbuiltTable {
    */
   async sync(): Promise<void> {
     await this.#open.shared.durable.sync();
+  }
+
+  /**
+   * Holds all versions of the table to what they promise, and with `deep` reads every page of them. Reads the disk,
+   * changes nothing, and tells what it finds as it finds it; `for await`, or `toArray()`.
+   * @throws UNAVAILABLE when it cannot look; never for what it finds
+   */
+  verify(options: VerifyOptions = {}): Findings<Finding> {
+    const { name, store } = this.#open.shared;
+    const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name) };
+    return new Findings(() => verifyTable(source, options));
   }
 
   /** The counters of this process's write queue for the table. */

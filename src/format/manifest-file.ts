@@ -42,6 +42,12 @@ export function openManifestFile(bytes: Uint8Array, path: string): MessageSpan {
   return { start: position + LENGTH_BYTES, end };
 }
 
+/** True when the file, which can be read, carries our checksum. */
+export function hasManifestChecksum(bytes: Uint8Array): boolean {
+  const at = Number(viewOf(bytes).getBigUint64(bytes.length - FOOTER_BYTES, true)) - CHECKSUM_BYTES;
+  return at >= 0 && CHECKSUM_MAGIC.every((byte, i) => bytes[at + i] === byte);
+}
+
 /** The length-prefixed message at `position`, a view, which ends at `end` at the latest. @throws CORRUPT */
 export function sectionAt(bytes: Uint8Array, position: number, end: number, path: string): Uint8Array {
   if (position > end - LENGTH_BYTES)

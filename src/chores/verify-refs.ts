@@ -1,0 +1,161 @@
+/** What stands around the versions: hint, tags and branches, the retired boundary, and what nobody needs any more. */
+import { COORDINATION, newBoundaryMemo, readBoundary } from "../commit/boundary.js";
+import { decodeHint } from "../format/hint.js";
+import {
+  DATA,
+  DELETIONS,
+  HINT_PATH,
+  manifestPath,
+  parseManifestName,
+  REFS_BRANCHES,
+  REFS_TAGS,
+  TRANSACTIONS,
+  VERSIONS,
+} from "../format/layout.js";
+import { decodeBranch, decodeTag } from "../format/refs.js";
+import type { ObjectStore } from "../store/contract.js";
+import { joinPath, temporaryTarget } from "../store/paths.js";
+import { isTableError } from "../support/errors.js";
+import { type Finding, finding } from "./findings.js";
+import { messageOf } from "./verify-manifest.js";
+
+/** A reader probes this many names above the hint before it lists; writers let the hint lag by less. */
+const HINT_LAG_MAX = 32;
+const SUFFIX = ".json";
+/** Directories in which writers put temporaries. */
+const PLACES = ["", VERSIONS, TRANSACTIONS, DATA, DELETIONS, REFS_TAGS, REFS_BRANCHES, COORDINATION];
+
+/** @param head the newest version that has a name */
+export async function* checkHint(table: string, store: ObjectStore, head: number): AsyncGenerator<Finding> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.get(HINT_PATH);
+  } catch (error) {
+    if (isTableError(error, "NOT_FOUND")) return;
+    if (!isTableError(error, "CORRUPT")) throw error;
+    yield finding(table, "J021-hint-wrong", messageOf(error), { path: HINT_PATH });
+    return;
+  }
+  const hinted = decodeHint(bytes);
+  const fix = "doctor --fix writes it anew.";
+  if (hinted === undefined) {
+    yield finding(table, "J021-hint-wrong", "The hint names no version; readers list all versions instead.", {
+      path: HINT_PATH,
+      fix,
+    });
+  } else if (hinted > head && !(await isVersion(store, hinted))) {
+    const message = `The hint names version ${hinted}, the newest one is ${head}; readers list all versions instead.`;
+    yield finding(table, "J021-hint-wrong", message, { path: HINT_PATH, version: hinted, fix });
+  } else if (hinted + HINT_LAG_MAX < head) {
+    const message = `The hint names version ${hinted}, the newest one is ${head}; a new reader has to look further.`;
+    yield finding(table, "J022-hint-behind", message, { path: HINT_PATH, version: hinted, fix });
+  }
+}
+
+/** The boundary of names that vacuums have retired; 0 when there is none, a finding when it cannot be read. */
+export async function checkBoundary(table: string, store: ObjectStore): Promise<number | Finding> {
+  const memo = newBoundaryMemo();
+  try {
+    return (await readBoundary(store, memo)).upTo;
+  } catch (error) {
+    if (!isTableError(error, "CORRUPT")) throw error;
+    const fix = "Put the file back from a backup. Without it, no commit can be made safely.";
+    return finding(table, "J025-boundary-unreadable", messageOf(error), { path: String(error.details.path), fix });
+  }
+}
+
+export async function* checkTags(table: string, store: ObjectStore): AsyncGenerator<Finding> {
+  for await (const { name, path, bytes, failure } of references(store, REFS_TAGS)) {
+    try {
+      if (failure !== undefined) throw failure;
+      const tag = decodeTag(bytes, path);
+      if (tag.branch !== undefined) continue;
+      if (await isVersion(store, tag.version)) continue;
+      const message = `Tag ${name} names version ${tag.version}, which does not exist.`;
+      const fix = "Move it with update(), or delete it.";
+      yield finding(table, "J024-reference-dangling", message, { path, version: tag.version, fix });
+    } catch (error) {
+      if (!isTableError(error, "CORRUPT")) throw error;
+      const fix = "Delete the tag and create it again.";
+      yield finding(table, "J023-reference-unreadable", messageOf(error), { path, fix });
+    }
+  }
+}
+
+export async function* checkBranches(table: string, store: ObjectStore): AsyncGenerator<Finding> {
+  for await (const { path, bytes, failure } of references(store, REFS_BRANCHES)) {
+    try {
+      if (failure !== undefined) throw failure;
+      decodeBranch(bytes, path);
+    } catch (error) {
+      if (!isTableError(error, "CORRUPT")) throw error;
+      yield finding(table, "J023-reference-unreadable", messageOf(error), { path });
+    }
+  }
+}
+
+/** Temporaries in any of the table's directories: of a writer that died, or of one at work. */
+export async function* checkTemporaries(table: string, store: ObjectStore): AsyncGenerator<Finding> {
+  for (const place of PLACES) {
+    for (const { name } of await store.list(place)) {
+      if (temporaryTarget(name) === undefined) continue;
+      const path = joinPath(place, name);
+      yield finding(table, "J026-temporary-left", `${path} is left of a write that did not end, or is one at work.`, {
+        path,
+        fix: "doctor --fix removes it when no writer is there.",
+      });
+    }
+  }
+}
+
+/** Names among the manifests that are neither a version nor anything else that belongs there. */
+export async function* checkNames(table: string, store: ObjectStore): AsyncGenerator<Finding> {
+  for (const { name, kind } of await store.list(VERSIONS)) {
+    if (kind === "object" && parseManifestName(name) !== undefined) continue;
+    const path = joinPath(VERSIONS, name);
+    if (path === HINT_PATH || temporaryTarget(name) !== undefined) continue;
+    // Temporaries of native writers, and versions that are on no line of history.
+    if (name.startsWith(".tmp") || name.includes("#") || /^d\d+\.manifest$/.test(name)) continue;
+    yield finding(table, "J029-name-unknown", `${path} is no version; nothing reads it.`, { path });
+  }
+}
+
+/** Data and deletion files that are there now; undefined where a branch may need files that no version here names. */
+export async function listFiles(store: ObjectStore): Promise<readonly string[] | undefined> {
+  const root = await store.list("");
+  if (root.some(({ name }) => name === "tree") || (await store.list(REFS_BRANCHES)).length > 0) return undefined;
+  const paths: string[] = [];
+  for (const place of [DATA, DELETIONS]) {
+    for (const { name, kind } of await store.list(place)) {
+      if (kind === "object" && !name.startsWith(".tmp")) paths.push(joinPath(place, name));
+    }
+  }
+  return paths;
+}
+
+async function isVersion(store: ObjectStore, version: number): Promise<boolean> {
+  for (const scheme of ["v2", "v1"] as const) {
+    if ((await store.head(manifestPath(version, scheme))) !== undefined) return true;
+  }
+  return false;
+}
+
+interface Reference {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly failure?: unknown;
+}
+
+async function* references(store: ObjectStore, directory: string): AsyncGenerator<Reference> {
+  for (const entry of await store.list(directory)) {
+    if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
+    const path = joinPath(directory, entry.name);
+    const name = entry.name.slice(0, -SUFFIX.length);
+    try {
+      yield { name, path, bytes: await store.get(path) };
+    } catch (failure) {
+      if (!isTableError(failure, "NOT_FOUND")) yield { name, path, bytes: new Uint8Array(), failure };
+    }
+  }
+}

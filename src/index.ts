@@ -7,9 +7,10 @@ export {
   type OpenTableOptions,
   type TableNamesOptions,
 } from "./api/connection.js";
+export type { DatabaseMetrics } from "./api/database.js";
 export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
-export type { InputData } from "./api/input.js";
 export { Findings } from "./api/findings.js";
+export type { InputData } from "./api/input.js";
 export { type MergeExecution, MergeInsertBuilder } from "./api/merge.js";
 export type { OptimizeOptions, OptimizeStats } from "./api/optimize.js";
 export type { ConnectionOptions, CoordinationMode } from "./api/options.js";
@@ -29,6 +30,7 @@ export type {
   WriteProgress,
 } from "./api/results.js";
 export type { AddColumnsSql, ColumnAlteration, FieldMetadataUpdate } from "./api/schema-changes.js";
+export type { SysTable } from "./api/sys.js";
 export { type AddOptions, Table, type UpdateOptions, type WriteOptions } from "./api/table.js";
 export { type TagContents, Tags } from "./api/tags.js";
 export { TakeQuery } from "./api/take-query.js";
@@ -36,11 +38,11 @@ export type { Expressions, UpdateRequest, Values } from "./api/update-request.js
 export type { IntoVector, MultiVector, Vector } from "./api/vector.js";
 export { VectorQuery } from "./api/vector-query.js";
 export { BufferedWriter, type WriterData, type WriterOptions } from "./api/writer.js";
-export type { Durability } from "./commit/durability.js";
-export type { ConflictCount, TableMetrics } from "./commit/meters.js";
 export type { Diagnosis, DoctorOptions } from "./chores/doctor.js";
 export type { Finding, FindingId, Severity } from "./chores/findings.js";
 export type { VerifyOptions, VerifyProgress } from "./chores/verify.js";
+export type { Durability } from "./commit/durability.js";
+export type { ConflictCount, TableMetrics } from "./commit/meters.js";
 export type { QueueMetrics, QueueOptions } from "./commit/queue.js";
 export type { ColumnOrder } from "./compute/scan.js";
 export type { DataFormat } from "./data/codec.js";

@@ -15,6 +15,8 @@ import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
 import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settingsOf } from "./options.js";
+import type { Query } from "./query.js";
+import { type SysTable, sysQuery } from "./sys.js";
 import { Table } from "./table.js";
 import { notSupported, UnbuiltConnection } from "./unbuilt.js";
 
@@ -87,6 +89,17 @@ export class Connection extends UnbuiltConnection {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** What this process has observed of the tables that it has open, by name, and the queues' counters together. */
+  metrics(): DatabaseMetrics {
+    return this.#database.metrics();
+  }
+
+  /** A query over what the database knows of itself. @throws NOT_FOUND for a name that is none of these */
+  sys(name: SysTable): Query {
+    this.#checkOpen();
+    return sysQuery(name, this.#database.sysSource(this.#settings), this.#settings);
   }
 
   /**
@@ -167,6 +180,7 @@ export class Connection extends UnbuiltConnection {
     if (options.branch !== undefined) return notSupported("openTable with a branch", "branches are not built yet.");
     const open = this.#database.table(name, this.#settings);
     await open.shared.refresh();
+    await this.#database.prove(this.#settings, "open");
     const table = this.#handle(open);
     if (options.version !== undefined) await table.checkout(options.version);
     return table;
@@ -186,6 +200,18 @@ export class Connection extends UnbuiltConnection {
     for (const name of await this.#database.tableNames()) await this.#database.drop(name, this.#settings);
   }
 
+  /**
+   * Looks at every table, or at `table`, also at one that cannot be opened, and with `fix` repairs what can be repaired
+   * (docs/doctor.md says what, and what may be lost). A table without findings is never changed.
+   * @throws UNAVAILABLE when it cannot look, NOT_FOUND when there is no such table; never for what it finds
+   */
+  doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
+    this.#checkOpen();
+    if (options.table !== undefined) checkTableName(options.table);
+    const { store } = this.#database;
+    return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, options));
+  }
+
   async #create(name: string, data: InputData, options: CreateTableOptions): Promise<Table> {
     checkTableName(name);
     const mode = options.mode ?? "create";
@@ -199,19 +225,7 @@ export class Connection extends UnbuiltConnection {
     const input = await readInput(data, schema);
     const format = checkDataFormat(options.dataFormat ?? this.#settings.dataFormat);
     if (exists) return this.#overwrite(open, input, options.dataFormat);
-    await this.#database.prove(this.#settings);
-  /**
-   * Looks at every table, or at `table`, also at one that cannot be opened, and with `fix` repairs what can be repaired
-   * (docs/doctor.md says what, and what may be lost). A table without findings is never changed.
-   * @throws UNAVAILABLE when it cannot look, NOT_FOUND when there is no such table; never for what it finds
-   */
-  doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
-    this.#checkOpen();
-    if (options.table !== undefined) checkTableName(options.table);
-    const { store } = this.#database;
-    return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, options));
-  }
-
+    await this.#database.prove(this.#settings, "create");
     const created = await this.#commitFirst(open, input, format);
     if (created) return this.#handle(open);
     if (mode === "create") return this.#existing(open, options);

@@ -4,12 +4,23 @@
  * Connections to one place share head, queue and caches of each table; the options of the connection that opens a
  * table first decide its queue and durability.
  */
+import type { TableMetrics } from "../commit/meters.js";
+import { noQueueMetrics, type QueueMetrics } from "../commit/queue.js";
 import { tableDirectory, tableNameOf, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { openStore } from "../store/open.js";
-import { TableError } from "../support/errors.js";
+import { isTableError, TableError } from "../support/errors.js";
+import { Lock } from "../support/lock.js";
 import { OpenTable } from "./open-table.js";
 import type { Settings } from "./options.js";
+import type { SysSource } from "./sys.js";
+
+export interface DatabaseMetrics {
+  /** The counters of all queues together. */
+  readonly queue: QueueMetrics;
+  /** By name of the table. */
+  readonly tables: ReadonlyMap<string, TableMetrics & { readonly queue: QueueMetrics }>;
+}
 
 const databases = new Map<string, Database>();
 
@@ -31,6 +42,7 @@ export class Database {
   readonly #onClose: () => void;
   readonly #tables = new Map<string, OpenTable>();
   #connections = 1;
+  #lock: Lock | undefined;
   #proof: Promise<void> | undefined;
 
   constructor(store: ObjectStore, uri: string, onClose: () => void = () => {}) {
@@ -53,10 +65,35 @@ export class Database {
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
+  metrics(): DatabaseMetrics {
+    const tables = new Map(this.#opened().map((table) => [table.shared.name, table.metrics()]));
+    const queue = noQueueMetrics();
+    for (const one of tables.values()) {
+      for (const name of Object.keys(queue) as (keyof QueueMetrics)[]) queue[name] += one.queue[name];
+    }
+    return { queue, tables };
+  }
+
+  /** What the system tables are made of. */
+  sysSource(settings: Settings): SysSource {
+    return {
+      opened: () => this.#opened(),
+      all: async () => (await this.tableNames()).map((name) => this.table(name, settings)),
+      locks: () =>
+        [this.#lockOf(settings), ...this.#opened().map((table) => table.shared.publishing)].map((lock) =>
+          lock.metrics(),
+        ),
+    };
+  }
+
+  /** Tables of which this process has seen a version. */
+  #opened(): readonly OpenTable[] {
+    return [...this.#tables.values()].filter((table) => table.shared.head !== undefined);
+  }
+
   /** Makes durable what was acknowledged in the tables that this process has open. @throws UNAVAILABLE */
   async sync(): Promise<void> {
-    const open = [...this.#tables.values()].filter((table) => table.shared.head !== undefined);
-    await Promise.all(open.map((table) => table.shared.durable.sync()));
+    await Promise.all(this.#opened().map((table) => table.shared.durable.sync()));
   }
 
   /** The state of a table in this process, whether the table exists or not. */
@@ -68,14 +105,22 @@ export class Database {
     return table;
   }
 
-  /** Proves once that the place keeps the promises that commits rely on. @throws FS_UNSUPPORTED */
-  prove(settings: Settings): Promise<void> {
-    if (settings.coordinationMode === "single_process_unsafe") return Promise.resolve();
-    this.#proof ??= this.store.probe().catch((error: unknown) => {
+  /**
+   * Proves once that the place keeps the promises that commits rely on: `auto` and `required` refuse a place that does
+   * not; `required` also refuses one where it cannot be tried, such as a directory that may only be read.
+   * @throws FS_UNSUPPORTED naming what is missing; UNAVAILABLE
+   */
+  async prove(settings: Settings, purpose: "create" | "open"): Promise<void> {
+    const { coordinationMode } = settings;
+    if (coordinationMode === "single_process_unsafe") return;
+    this.#proof ??= this.store.probe();
+    try {
+      await this.#proof;
+    } catch (error) {
       this.#proof = undefined;
-      throw error;
-    });
-    return this.#proof;
+      const untried = purpose === "open" && !isTableError(error, "FS_UNSUPPORTED");
+      if (coordinationMode === "required" || !untried) throw error;
+    }
   }
 
   /** Names of all tables in ascending order. A directory without a version is not a table yet. */
@@ -89,7 +134,12 @@ export class Database {
   }
 
   /** @throws NOT_FOUND */
-  async drop(name: string, settings: Settings): Promise<void> {
+  drop(name: string, settings: Settings): Promise<void> {
+    const lock = this.#lockOf(settings);
+    return lock.runExclusive(`drop of table '${name}'`, () => this.#drop(name, settings), settings.timeoutMs);
+  }
+
+  async #drop(name: string, settings: Settings): Promise<void> {
     const table = this.table(name, settings);
     await table.idle();
     if (!(await this.#exists(name))) {
@@ -99,6 +149,12 @@ export class Database {
     }
     await this.store.deleteTree(tableDirectory(name));
     table.shared.forget();
+  }
+
+  /** For what changes the list of tables; the outermost lock. */
+  #lockOf({ runtime }: Settings): Lock {
+    this.#lock ??= new Lock("database", this.uri, runtime);
+    return this.#lock;
   }
 
   async #exists(name: string): Promise<boolean> {

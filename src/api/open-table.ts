@@ -6,7 +6,8 @@ import { executeGroup, type WriterContext } from "../change/group.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
 import { Maintenance } from "../chores/maintain.js";
-import { canceled, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
+import type { TableMetrics } from "../commit/meters.js";
+import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import type { ScanSource } from "../compute/scan.js";
@@ -20,7 +21,9 @@ import type { ObjectStore } from "../store/contract.js";
 import { countingSyncs } from "../store/counting.js";
 import { within } from "../store/within.js";
 import { TableError } from "../support/errors.js";
+import { readChannel } from "../support/telemetry.js";
 import type { Settings } from "./options.js";
+import type { QuerySource } from "./query-base.js";
 
 /** How often a group is planned again because other writers changed the same rows first. */
 const PLANS_MAX = 100;
@@ -117,6 +120,32 @@ export class OpenTable {
   compaction(): CompactionContext {
     const { durability, timeoutMs } = this.settings;
     return { table: this.shared, codecOf: (snapshot) => this.codecOf(snapshot.manifest), durability, timeoutMs };
+  }
+
+  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
+    const { queue, shared } = this;
+    return { ...shared.meters.summary(queue.waits, shared.durable.lag), queue: { ...queue.metrics } };
+  }
+
+  /** A version for one read, which is counted and timed until it is released. */
+  reading(snapshot: Snapshot, release: () => void): QuerySource {
+    const { meters, name } = this.shared;
+    const { runtime } = this.settings;
+    const startedMs = runtime.monotonicMs();
+    const message = readChannel.hasSubscribers ? { table: name, version: snapshot.version } : undefined;
+    if (message !== undefined) readChannel.start.publish(message);
+    meters.readsActive++;
+    meters.readsTotal++;
+    let active = true;
+    const end = () => {
+      if (!active) return;
+      active = false;
+      meters.readsActive--;
+      meters.reads.record(runtime.monotonicMs() - startedMs);
+      if (message !== undefined) readChannel.asyncEnd.publish(message);
+      release();
+    };
+    return { source: this.source(snapshot), release: end, runtime };
   }
 
   source(snapshot: Snapshot): ScanSource {

@@ -60,7 +60,6 @@ export abstract class OperableTable extends UnbuiltTable {
 
   /** What this process has observed of the table since it opened it. */
   metrics(): TableMetrics & { readonly queue: QueueMetrics } {
-    const { shared, queue } = this.#open;
-    return { ...shared.meters.summary(queue.waits, shared.durable.lag), queue: { ...queue.metrics } };
+    return this.#open.metrics();
   }
 }

@@ -16,7 +16,11 @@ export interface ConnectionOptions {
   readonly dataFormat?: DataFormat;
   readonly queue?: Partial<QueueOptions> & { readonly enabled?: boolean };
   readonly coordination?: {
-    /** auto: prove what the file system can do, refuse what cannot be safe; single_process_unsafe: do not ask. */
+    /**
+     * auto (default): a place is tried out when a table is opened or created, and refused when it lacks what safe commits
+     * need; required: it is also refused when it cannot be tried out; single_process_unsafe: nobody asks, and nobody but
+     * this process may use the database.
+     */
     readonly mode?: CoordinationMode;
     /** How long a write that may be rebased keeps trying, milliseconds. Default 30,000. */
     readonly timeoutMs?: number;

@@ -326,7 +326,7 @@ export class Table extends OperableTable {
 
   async #source(): Promise<QuerySource> {
     const { snapshot, release } = await this.#open.shared.lease.hold(() => this.#snapshot());
-    return { source: this.#open.source(snapshot), release, runtime: this.#open.settings.runtime };
+    return this.#open.reading(snapshot, release);
   }
 
   #unpin(): void {

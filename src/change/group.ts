@@ -18,6 +18,7 @@ import type { FragmentCodec } from "../data/codec.js";
 import { buildBatches } from "../data/columns/build.js";
 import { checkWritable } from "../format/flags.js";
 import { isTableError, TableError } from "../support/errors.js";
+import { type CommitMessage, commitChannel } from "../support/telemetry.js";
 import { mergeInto } from "./merge-insert.js";
 import { RowChanges } from "./row-changes.js";
 import { encodeOptionsOf, type StagedRows, stageRows } from "./stage.js";
@@ -56,9 +57,19 @@ interface GroupPlan {
 }
 
 /** Runs a group of writes and answers each. */
-export async function executeGroup(
+export function executeGroup(
   writes: readonly TableWrite[],
   context: WriterContext,
+): Promise<GroupOutcome<WriteResult>> {
+  if (!commitChannel.hasSubscribers) return execute(writes, context, undefined);
+  const message: CommitMessage = { table: context.table.name, writes: writes.length };
+  return commitChannel.tracePromise(() => execute(writes, context, message), message);
+}
+
+async function execute(
+  writes: readonly TableWrite[],
+  context: WriterContext,
+  message: CommitMessage | undefined,
 ): Promise<GroupOutcome<WriteResult>> {
   const startedMs = context.table.runtime.monotonicMs();
   let attempts = 0;
@@ -72,6 +83,7 @@ export async function executeGroup(
       const result = await commitProposal(context.table, base, plan.proposal, context);
       if (result.kind === "committed") {
         attempts += result.attempts;
+        if (message !== undefined) Object.assign(message, { version: result.snapshot.version, attempts });
         context.table.meters.commits.record(context.table.runtime.monotonicMs() - startedMs);
         return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
       }

@@ -112,7 +112,9 @@ class CommitRun {
       if (verdict === "fail") throw this.#conflict();
       if (verdict === "rebase") this.#rebases++;
       const attemptMs = runtime.monotonicMs();
-      const committed = await this.#table.publishing.runExclusive(() => this.#attempt(head));
+      const { kind } = this.#proposal.intent;
+      const leftMs = this.#options.timeoutMs - (runtime.monotonicMs() - startedMs);
+      const committed = await this.#table.publishing.runExclusive(kind, () => this.#attempt(head), Math.max(0, leftMs));
       if (committed !== undefined) {
         this.#table.recordCommitMs(runtime.monotonicMs() - attemptMs);
         return { kind: "committed", snapshot: committed, attempts: this.#attempts, rebases: this.#rebases };

@@ -88,19 +88,7 @@ interface Slot<W, R> {
 }
 
 export class WriteQueue<W extends QueuedWrite, R> {
-  readonly metrics: QueueMetrics = {
-    depth: 0,
-    admissions: 0,
-    rejections: 0,
-    timeouts: 0,
-    cancellations: 0,
-    executions: 0,
-    commits: 0,
-    failures: 0,
-    groupedBatches: 0,
-    physicalSyncs: 0,
-    estimatedSyncsSaved: 0,
-  };
+  readonly metrics = noQueueMetrics();
   /** From the call until the write started. */
   readonly waits = new Histogram();
   readonly #options: QueueOptions;
@@ -292,6 +280,23 @@ export class WriteQueue<W extends QueuedWrite, R> {
       { details: { phase: "queued", timeoutMs } },
     );
   }
+}
+
+/** All counters at 0. */
+export function noQueueMetrics(): QueueMetrics {
+  return {
+    depth: 0,
+    admissions: 0,
+    rejections: 0,
+    timeouts: 0,
+    cancellations: 0,
+    executions: 0,
+    commits: 0,
+    failures: 0,
+    groupedBatches: 0,
+    physicalSyncs: 0,
+    estimatedSyncsSaved: 0,
+  };
 }
 
 export function queueClosed(): TableError {

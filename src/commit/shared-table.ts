@@ -2,7 +2,6 @@
  * The state that all handles of one table in a process share: the head snapshot, what is known of hint and boundary,
  * deletion vectors by path, what is durable, and the measured commit time.
  */
-import { Mutex } from "async-mutex";
 import type { DeletionVector } from "../format/deletion-vector.js";
 import { dataFileName, deletionFileId } from "../format/file-marks.js";
 import { checkReadable } from "../format/flags.js";
@@ -11,6 +10,7 @@ import { deletionPath, manifestPath } from "../format/layout.js";
 import type { Transaction } from "../format/transaction.js";
 import type { ObjectStore } from "../store/contract.js";
 import { TableError } from "../support/errors.js";
+import { Lock } from "../support/lock.js";
 import { LruCache } from "../support/lru-cache.js";
 import type { Runtime } from "../support/runtime.js";
 import { isRetired, newBoundaryMemo, readBoundary } from "./boundary.js";
@@ -34,7 +34,7 @@ export class SharedTable {
   readonly store: ObjectStore;
   readonly runtime: Runtime;
   /** Held while a version is being published; one publication at a time in a process. */
-  readonly publishing = new Mutex();
+  readonly publishing: Lock;
   /** What of the table is known to survive a power cut. */
   readonly durable: DurablePoint = new DurablePoint(this);
   readonly meters = new TableMeters();
@@ -52,6 +52,7 @@ export class SharedTable {
     this.name = name;
     this.store = store;
     this.runtime = runtime;
+    this.publishing = new Lock("table", name, runtime);
     this.#hintWriter = new HintWriter(store, runtime);
     this.lease = new Lease(this, lease);
   }

@@ -147,11 +147,19 @@ async function removeTemporary(found: Finding, store: ObjectStore, runtime: Runt
   const info = await store.head(path);
   if (info === undefined) return { ...found, fixed: true, repair: "It is gone by now." };
   const isOld = runtime.now() - info.modifiedMs > TEMPORARY_MS_MAX;
-  if (!isOld && !(await isPassed(path, store)) && (await listLeases(store)).some(({ content }) => !content?.ended)) {
+  if (!isOld && !(await isPassed(path, store)) && (await mayBeWriting(store, runtime))) {
     return { ...found, fixed: false, repair: "Kept: a process has a lease on the table and may be writing it." };
   }
   await store.delete(path);
   return { ...found, fixed: true, repair: `Removed ${path}.` };
+}
+
+/** True unless every process that has a lease on the table has given it back, or is proved to have ended. */
+async function mayBeWriting(store: ObjectStore, runtime: Runtime): Promise<boolean> {
+  return (await listLeases(store)).some(({ content }) => {
+    if (content?.ended) return false;
+    return content?.process === undefined || runtime.processes?.stateOf(content.process) !== "gone";
+  });
 }
 
 /** True for the temporary of a version whose name is taken: it can never become a version. */

@@ -219,7 +219,7 @@ export function* windowsOf(fragments: Iterable<Fragment>, rules: WindowRules): G
   }
 }
 
-export const WINDOW_BYTES = 16 << 20;
+export const WINDOW_BYTES = 4 << 20;
 const WINDOW_ROWS_MIN = 4096;
 const WINDOW_ROWS_MAX = 1 << 17;
 

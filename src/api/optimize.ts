@@ -1,6 +1,7 @@
-/** `optimize()`: compaction as LanceDB's, with bounds that a caller may set. */
+/** `optimize()`: compaction and cleanup as LanceDB's, with bounds that a caller may set. */
 import { type CompactionStats, compact } from "../chores/compact.js";
 import { COMPACTION_DEFAULTS, type CompactionRules } from "../chores/plan-compaction.js";
+import { type VacuumReport, vacuum } from "../chores/vacuum.js";
 import { TableError } from "../support/errors.js";
 import type { OpenTable } from "./open-table.js";
 import { atLeast } from "./options.js";
@@ -12,19 +13,45 @@ export interface OptimizeOptions {
   readonly maxDeletedShare?: number;
   /** Bytes that one step reads and that it may hold in memory. Default 256 MB. */
   readonly maxBytes?: number;
+  /** Versions made before this moment go, unless a tag, a branch or a reader needs them. Default: seven days ago. */
+  readonly cleanupOlderThan?: Date;
+  /** Also removes files younger than seven days that no version ever named and that no writer of this kind made. */
+  readonly deleteUnverified?: boolean;
+  /** Changes nothing, and reports what a cleanup would remove, what not, and why. */
+  readonly dryRun?: boolean;
 }
 
 /** What `optimize()` did; names are LanceDB's. */
 export interface OptimizeStats {
   readonly compaction: CompactionStats;
   readonly prune: { readonly bytesRemoved: number; readonly oldVersionsRemoved: number };
+  /** With `dryRun` only. */
+  readonly report?: VacuumReport;
 }
 
-/** Compacts a table; writers go on meanwhile and always win. @throws INVALID_ARGUMENT, BUSY, UNAVAILABLE, CORRUPT */
+const RETENTION_MS = 7 * 86_400_000;
+
+/**
+ * Compacts a table and removes what nothing needs any more; readers and writers go on meanwhile and always win.
+ * @throws INVALID_ARGUMENT, BUSY, UNAVAILABLE, CORRUPT
+ */
 export async function optimizeTable(open: OpenTable, options: OptimizeOptions): Promise<OptimizeStats> {
   const rules = rulesOf(options);
-  const compaction = await compact(open.compaction(), { rules });
-  return { compaction, prune: { bytesRemoved: 0, oldVersionsRemoved: 0 } };
+  const { dryRun = false, deleteUnverified = false, cleanupOlderThan } = options;
+  const { runtime, timeoutMs } = open.settings;
+  const olderThanMs = cleanupOlderThan === undefined ? runtime.now() - RETENTION_MS : timeOf(cleanupOlderThan);
+  const compaction = dryRun ? NOTHING_COMPACTED : await compact(open.compaction(), { rules });
+  const vacuumed = await vacuum(open.shared, { olderThanMs, deleteUnverified, dryRun, timeoutMs });
+  const { bytesRemoved, oldVersionsRemoved, report } = vacuumed;
+  return { compaction, prune: { bytesRemoved, oldVersionsRemoved }, ...(dryRun ? { report } : {}) };
+}
+
+const NOTHING_COMPACTED: CompactionStats = { fragmentsRemoved: 0, fragmentsAdded: 0, filesRemoved: 0, filesAdded: 0 };
+
+function timeOf(date: unknown): number {
+  const ms = date instanceof Date ? date.getTime() : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw new TableError("INVALID_ARGUMENT", `cleanupOlderThan is ${String(date)}; it has to be a valid Date.`);
 }
 
 function rulesOf(options: OptimizeOptions): CompactionRules {

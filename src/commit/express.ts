@@ -119,7 +119,10 @@ class DeletionWrites {
     const path = deletionPath(fragmentId, file);
     this.paths.push(path);
     this.vectors.set(path, gone);
-    this.#writes.push(store.write(path, [encodeDeletionVector(gone)], { durable }));
+    const write = store.write(path, [encodeDeletionVector(gone)], { durable });
+    // Whoever waits for all of them hears of it; until then other fragments may still be looked at.
+    write.catch(() => {});
+    this.#writes.push(write);
     return file;
   }
 

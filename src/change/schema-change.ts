@@ -5,6 +5,7 @@
  * manifest. Field ids are never used twice.
  */
 import { type Data, type DataType, Field, type RecordBatch, Schema } from "apache-arrow";
+import { indicesOfField } from "../commit/indices.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import { castData } from "../compute/expression/cast.js";
@@ -138,6 +139,7 @@ async function planCasts(
     if (field.parentId >= 0) {
       throw new TableError("NOT_SUPPORTED", `Column '${field.name}' is inside another one and cannot be cast.`);
     }
+    checkNoIndex(base, field);
     replaced.add(field.id);
     const fresh = fieldsFromSchema(new Schema([new Field(field.name, type, field.nullable)]), firstId);
     firstId += fresh.length;
@@ -147,6 +149,17 @@ async function planCasts(
     sources.push({ names: [old.name], compute: (batch) => castData(batch.data.children[0] as Data, type) });
   }
   return rewriteColumns(base, fields, added, sources, context);
+}
+
+/** A cast rewrites the column, and its indices would have to go; that is not done behind the caller's back. */
+function checkNoIndex(base: Snapshot, field: LanceField): void {
+  const names = indicesOfField(base.manifest.indexSection, field.id);
+  if (names.length === 0) return;
+  throw new TableError(
+    "INVALID_ARGUMENT",
+    `Column '${field.name}' cannot be cast: it has ${names.length} index(es) attached (${names.join(", ")}). Drop them with LanceDB's dropIndex() first, and build them again afterwards.`,
+    { details: { column: field.name, indices: names } },
+  );
 }
 
 /** Where the values of one new column come from. */

@@ -127,7 +127,7 @@ export const VERDICTS: Readonly<Record<OperationKind, Row>> = {
     overwrite: X,
     restore: X,
     reserve_fragments: C,
-    update_config: C,
+    update_config: "schemaMetadata",
     data_replacement: C,
     clone: C,
     unknown: X,

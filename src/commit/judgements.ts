@@ -133,6 +133,11 @@ function judgeIndex(view: ConflictView): Verdict {
   return "compatible";
 }
 
+function changesMetadata({ schemaMetadata, fieldMetadata, old }: Operation & { kind: "update_config" }): boolean {
+  const before = old !== undefined && (old.schemaMetadata.size > 0 || old.fieldMetadata.size > 0);
+  return schemaMetadata !== undefined || fieldMetadata.size > 0 || before;
+}
+
 function keysOf(map: UpdateMap | undefined): readonly string[] {
   return map === undefined ? [] : map.entries.map((entry) => entry.key);
 }
@@ -210,10 +215,7 @@ export const judgements = {
   schemaMetadata: {
     rule: "Retry when the other operation changed schema or field metadata; compatible otherwise.",
     verdicts: ["compatible", "retry"],
-    judge: ({ theirs }) =>
-      theirs.kind === "update_config" && (theirs.schemaMetadata !== undefined || theirs.fieldMetadata !== undefined)
-        ? "retry"
-        : "compatible",
+    judge: ({ theirs }) => (theirs.kind === "update_config" && changesMetadata(theirs) ? "retry" : "compatible"),
   },
   sameKeys: {
     rule: "Fail when both write the same key or the metadata of the same field, or the other used the old form of the record; compatible otherwise.",

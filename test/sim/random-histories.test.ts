@@ -5,6 +5,7 @@
  * SEED=n replays one seed; SEEDS=n runs so many (300 in the suite). One seed gives one log.
  */
 import { expect, test } from "vitest";
+import type { ConnectionOptions } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
@@ -19,8 +20,13 @@ const ROUNDS = 2;
 const STEPS = 6;
 const COUNTER = 0;
 
+/** Every second history compacts as often as it can. */
+const EAGER = { maintenance: { minFragments: 2, intervalMs: 1 } };
+const NEVER = { maintenance: { auto: false } };
+
 interface History {
   readonly world: World;
+  readonly options: ConnectionOptions;
   readonly oracle: Oracle;
   /** Increments of the counter: acknowledged for certain, and perhaps. */
   sure: number;
@@ -116,7 +122,7 @@ async function round(history: History): Promise<void> {
         const process = world.process();
         const mine = chance.fork();
         const own = new Set<number>();
-        const opened = await process.spawn(() => connectIn(process).openTable(TABLE));
+        const opened = await process.spawn(() => connectIn(process, history.options).openTable(TABLE));
         if (opened.kind !== "done") return;
         for (let i = 0; i < STEPS && process.alive; i++) await step(history, opened.value, process, own, mine);
       }),
@@ -152,7 +158,8 @@ async function check(history: History): Promise<void> {
 
 async function play(seed: number): Promise<History> {
   const world = simulate(seed);
-  const history: History = { world, oracle: new Oracle(), sure: 0, maybe: 0, nextId: 1, wrong: [] };
+  const options = seed % 2 === 0 ? EAGER : NEVER;
+  const history: History = { world, options, oracle: new Oracle(), sure: 0, maybe: 0, nextId: 1, wrong: [] };
   await world.run(() => connectIn(world.process()).createTable(TABLE, [{ id: COUNTER, n: 0 }]));
   for (let i = 0; i < ROUNDS; i++) {
     await round(history);

@@ -6,7 +6,7 @@
  */
 import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
-import { settingsOf } from "../../src/api/options.js";
+import { type ConnectionOptions, settingsOf } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
@@ -15,8 +15,9 @@ export const ROOT = "/db";
 export const TABLE = "t";
 
 /** A connection of one simulated process. */
-export function connectIn(process: SimulatedProcess): Connection {
-  const settings = settingsOf({ runtime: process.runtime, coordination: { mode: "single_process_unsafe" } });
+export function connectIn(process: SimulatedProcess, options: ConnectionOptions = {}): Connection {
+  const { runtime } = process;
+  const settings = settingsOf({ coordination: { mode: "single_process_unsafe" }, ...options, runtime });
   return new Connection(new Database(process.store(ROOT), ROOT), settings);
 }
 

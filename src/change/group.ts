@@ -6,6 +6,7 @@
  */
 import type { RecordBatch } from "apache-arrow";
 import { commitProposal } from "../commit/commit.js";
+import { busy } from "../commit/commit-errors.js";
 import { DURABILITY_PROPERTY, type Durability } from "../commit/durability.js";
 import type { Intent, Proposal } from "../commit/proposal.js";
 import type { GroupOutcome } from "../commit/queue.js";
@@ -73,14 +74,20 @@ async function execute(
 ): Promise<GroupOutcome<WriteResult>> {
   const startedMs = context.table.runtime.monotonicMs();
   let attempts = 0;
+  await context.table.contention.beforeCommit();
   for (let plans = 1; plans <= context.plansMax; plans++) {
+    const leftMs = context.timeoutMs - (context.table.runtime.monotonicMs() - startedMs);
+    if (plans > 1 && leftMs <= 0) throw busy(context.table.name, attempts, context.timeoutMs);
     const held = await context.table.lease.hold(() => context.table.refresh(), "write");
     const base = held.snapshot;
     try {
       checkWritable(base.manifest.writerFlags, context.table.store.display);
       const plan = await planGroup(writes, base, context);
       if (plan.proposal === undefined) return answers(writes, plan, undefined);
-      const result = await commitProposal(context.table, base, plan.proposal, context);
+      const result = await commitProposal(context.table, base, withProperties(plan.proposal, writes), {
+        durability: context.durability,
+        timeoutMs: Math.max(0, leftMs),
+      });
       if (result.kind === "committed") {
         attempts += result.attempts;
         if (message !== undefined) Object.assign(message, { version: result.snapshot.version, attempts });
@@ -88,7 +95,7 @@ async function execute(
         return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
       }
       attempts += 1;
-      await context.table.runtime.sleep(context.table.runtime.random() * context.table.commitMs * Math.min(plans, 8));
+      await context.table.contention.beforeRetry(plans);
     } finally {
       held.release();
     }
@@ -98,6 +105,12 @@ async function execute(
     `Commit conflict on table '${context.table.name}': the operation was run ${context.plansMax} times, and each time another writer changed the same rows first. Nothing was written; try again.`,
     { details: { attempts, plansMax: context.plansMax } },
   );
+}
+
+/** A write whose caller says something of its commit is alone in its group. */
+function withProperties(proposal: Proposal, [first]: readonly TableWrite[]): Proposal {
+  if (first?.properties === undefined) return proposal;
+  return { ...proposal, properties: new Map([...first.properties, ...proposal.properties]) };
 }
 
 interface Committed {

@@ -8,7 +8,8 @@ import { DeletionVector } from "../format/deletion-vector.js";
 import { manifestPath } from "../format/layout.js";
 import { encodeManifest, type Manifest } from "../format/manifest.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
-import { isTableError, TableError } from "../support/errors.js";
+import { isTableError, type TableError } from "../support/errors.js";
+import { busy, conflict, unknownOutcome } from "./commit-errors.js";
 import { graver, judge, type Verdict } from "./conflicts.js";
 import type { Durability } from "./durability.js";
 import { type Expressed, express } from "./express.js";
@@ -44,11 +45,6 @@ interface Attempt {
   readonly expressed: Expressed;
   readonly staged: StagedVersion;
 }
-
-/** Longest wait before another attempt, as a multiple of the measured commit time. */
-const BACKOFF_FACTOR_MAX = 8;
-/** Losses in a row before the loop waits at all: a loser has less to write than a new writer, so it catches up. */
-const EAGER_LOSSES = 3;
 
 /**
  * Commits `proposal`, computed on `base`, on top of whatever is the head by then.
@@ -116,12 +112,14 @@ class CommitRun {
       const leftMs = this.#options.timeoutMs - (runtime.monotonicMs() - startedMs);
       const committed = await this.#table.publishing.runExclusive(kind, () => this.#attempt(head), Math.max(0, leftMs));
       if (committed !== undefined) {
-        this.#table.recordCommitMs(runtime.monotonicMs() - attemptMs);
+        this.#table.contention.won(this.#attempts - 1, runtime.monotonicMs() - attemptMs);
         return { kind: "committed", snapshot: committed, attempts: this.#attempts, rebases: this.#rebases };
       }
       if (this.#expelled) return { kind: "again", winners: this.#winners };
-      if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) throw this.#busy();
-      await this.#backOff();
+      if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) {
+        throw busy(this.#table.name, this.#attempts, this.#options.timeoutMs);
+      }
+      await this.#table.contention.beforeRetry(this.#attempts);
       this.#table.meters.lostRaces++;
       this.#lostMs = runtime.monotonicMs();
       head = await this.#table.refresh();
@@ -338,38 +336,13 @@ class CommitRun {
     if (theirs === undefined || theirs.uuid === this.#uuid) throw this.#unknown(version, error);
   }
 
-  async #backOff(): Promise<void> {
-    const { runtime } = this.#table;
-    const losses = this.#attempts - EAGER_LOSSES;
-    if (losses <= 0) return;
-    const factor = Math.min(BACKOFF_FACTOR_MAX, 2 ** losses);
-    await runtime.sleep(runtime.random() * factor * this.#table.commitMs);
-  }
-
   #conflict(): TableError {
-    const failed = this.#winners.filter((winner) => winner.verdict === "fail");
-    const what = failed.map((winner) => `${winner.operation} (version ${winner.version})`).join(", ");
-    return new TableError(
-      "CONFLICT",
-      `Commit conflict on table '${this.#table.name}': this ${this.#proposal.intent.kind} was computed on version ${this.#base.version}, and meanwhile another writer committed ${what}. Look at the table again and decide whether to repeat it.`,
-      { details: { readVersion: this.#base.version, winners: [...this.#winners], attempts: this.#attempts } },
-    );
-  }
-
-  #busy(): TableError {
-    return new TableError(
-      "BUSY",
-      `Table '${this.#table.name}' is busy: other writers won ${this.#attempts} times in ${this.#options.timeoutMs} ms. Nothing was written; try again, or write more rows at once.`,
-      { details: { attempts: this.#attempts, timeoutMs: this.#options.timeoutMs } },
-    );
+    const { intent } = this.#proposal;
+    return conflict(this.#table.name, intent.kind, this.#base.version, this.#winners, this.#attempts);
   }
 
   #unknown(version: number, cause: unknown): TableError {
-    return new TableError(
-      "UNKNOWN_OUTCOME",
-      `It is not known whether version ${version} of table '${this.#table.name}' was committed. Look for transaction ${this.#uuid} before repeating the write.`,
-      { details: { version, transaction: this.#uuid }, ...(cause === undefined ? {} : { cause }) },
-    );
+    return unknownOutcome(this.#table.name, version, this.#uuid, cause);
   }
 }
 

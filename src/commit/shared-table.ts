@@ -1,9 +1,10 @@
 /**
  * The state that all handles of one table in a process share: the head snapshot, what is known of hint and boundary,
- * deletion vectors by path, what is durable, and the measured commit time.
+ * deletion vectors by path, what is durable, and how much writers contend.
  */
 import type { DeletionVector } from "../format/deletion-vector.js";
 import { dataFileName, deletionFileId } from "../format/file-marks.js";
+import { checkFileVersion } from "../format/file-version.js";
 import { checkReadable } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { deletionPath, manifestPath } from "../format/layout.js";
@@ -14,6 +15,7 @@ import { Lock } from "../support/lock.js";
 import { LruCache } from "../support/lru-cache.js";
 import type { Runtime } from "../support/runtime.js";
 import { isRetired, newBoundaryMemo, readBoundary } from "./boundary.js";
+import { Contention } from "./contention.js";
 import { DurablePoint } from "./durable-point.js";
 import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
 import { HintWriter } from "./hint-writer.js";
@@ -26,8 +28,6 @@ import { headError } from "./unreadable-head.js";
 const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
-/** Weight of the newest commit in the moving average of commit times. */
-const COMMIT_TIME_WEIGHT = 0.2;
 
 export class SharedTable {
   readonly name: string;
@@ -37,6 +37,7 @@ export class SharedTable {
   readonly publishing: Lock;
   /** What of the table is known to survive a power cut. */
   readonly durable: DurablePoint = new DurablePoint(this);
+  readonly contention: Contention;
   readonly meters = new TableMeters();
   readonly boundary = newBoundaryMemo();
   /** What this process needs of the table, for vacuums to respect. */
@@ -46,12 +47,12 @@ export class SharedTable {
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
-  #commitMs = 2;
 
   constructor(name: string, store: ObjectStore, runtime: Runtime, lease: LeaseOptions = LEASE_DEFAULTS) {
     this.name = name;
     this.store = store;
     this.runtime = runtime;
+    this.contention = new Contention(runtime);
     this.publishing = new Lock("table", name, runtime);
     this.#hintWriter = new HintWriter(store, runtime);
     this.lease = new Lease(this, lease);
@@ -62,20 +63,11 @@ export class SharedTable {
     return this.#head;
   }
 
-  /** Moving average of the time that a successful commit took, milliseconds. */
-  get commitMs(): number {
-    return this.#commitMs;
-  }
-
   /** A fresh name for a data file. @param extension without the dot */
   readonly nameFile = (extension: string): string => dataFileName(this.runtime, this.lease.mark(), extension);
 
   /** A fresh number for a deletion file. */
   readonly deletionId = (): bigint => deletionFileId(this.lease.mark());
-
-  recordCommitMs(ms: number): void {
-    this.#commitMs += (ms - this.#commitMs) * COMMIT_TIME_WEIGHT;
-  }
 
   /** The head of the table as of now. @throws NOT_FOUND when there is no table, CORRUPT when its head is unreadable */
   async refresh(): Promise<Snapshot> {
@@ -114,6 +106,7 @@ export class SharedTable {
     const manifest = await readManifest(this.store, version, head.head.scheme);
     if (manifest === undefined) throw versionNotFound(this.name, version);
     checkReadable(manifest.readerFlags, this.store.display);
+    checkFileVersion(manifest, this.store.display);
     const info = await this.store.head(manifestPath(version, head.head.scheme));
     if (info === undefined || isRetired(await readBoundary(this.store, this.boundary), version))
       throw versionNotFound(this.name, version);
@@ -173,6 +166,7 @@ export class SharedTable {
     });
     if (manifest === undefined) return undefined;
     checkReadable(manifest.readerFlags, this.store.display);
+    checkFileVersion(manifest, this.store.display);
     const before = this.#head;
     const sameSchema = before !== undefined && equalFields(before, manifest.fields);
     return new Snapshot(head, manifest, sameSchema ? before.schema : undefined);

@@ -1,5 +1,6 @@
 /** The public surface of the package, and its only barrel. */
 export * from "./api/arrow.js";
+export type { CommitMetadata } from "./api/commit-metadata.js";
 export {
   Connection,
   type CreateTableOptions,
@@ -31,12 +32,13 @@ export type {
 } from "./api/results.js";
 export type { AddColumnsSql, ColumnAlteration, FieldMetadataUpdate } from "./api/schema-changes.js";
 export type { SysTable } from "./api/sys.js";
-export { type AddOptions, Table, type UpdateOptions, type WriteOptions } from "./api/table.js";
+export { Table } from "./api/table.js";
 export { type TagContents, Tags } from "./api/tags.js";
 export { TakeQuery } from "./api/take-query.js";
 export type { Expressions, UpdateRequest, Values } from "./api/update-request.js";
 export type { IntoVector, MultiVector, Vector } from "./api/vector.js";
 export { VectorQuery } from "./api/vector-query.js";
+export type { AddOptions, UpdateOptions, WriteOptions } from "./api/write-options.js";
 export { BufferedWriter, type WriterData, type WriterOptions } from "./api/writer.js";
 export type { Diagnosis, DoctorOptions } from "./chores/doctor.js";
 export type { Finding, FindingId, Severity } from "./chores/findings.js";

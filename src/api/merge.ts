@@ -5,6 +5,7 @@ import { isBatchLike, isTableLike, normalizeBatches, type SchemaLike } from "../
 import { buildBatches } from "../data/columns/build.js";
 import { TableError } from "../support/errors.js";
 import { presentSchema } from "./append.js";
+import type { CommitMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { type InputData, isRows, readInput } from "./input.js";
 import type { MergeResult } from "./results.js";
@@ -14,12 +15,14 @@ type Clauses = Pick<MergeWrite, "updateMatched" | "insertUnmatched" | "deleteUnm
 /** What the builder needs of its table. */
 export interface MergeTarget {
   readonly schema: () => Promise<Schema>;
-  readonly commit: (write: TableWrite, options: { readonly timeoutMs?: number | undefined }) => Promise<WriteResult>;
+  readonly commit: (write: TableWrite, options: MergeExecution) => Promise<WriteResult>;
 }
 
 export interface MergeExecution {
   /** How long the merge may wait for its turn, milliseconds. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
+  /** Kept with the version, as listVersions() shows it. */
+  readonly metadata?: CommitMetadata | undefined;
 }
 
 const NO_CLAUSES: Clauses = { updateMatched: undefined, insertUnmatched: false, deleteUnmatchedTarget: undefined };
@@ -70,7 +73,7 @@ export class MergeInsertBuilder {
     this.#check(options);
     const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
     const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
-    const result = await this.#target.commit(write, { timeoutMs: options.timeoutMs });
+    const result = await this.#target.commit(write, { timeoutMs: options.timeoutMs, metadata: options.metadata });
     return {
       version: result.version,
       attempts: result.attempts,

@@ -22,6 +22,7 @@ import { countingSyncs } from "../store/counting.js";
 import { within } from "../store/within.js";
 import { TableError } from "../support/errors.js";
 import { readChannel } from "../support/telemetry.js";
+import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { Settings } from "./options.js";
 import type { QuerySource } from "./query-base.js";
 
@@ -61,10 +62,14 @@ export class OpenTable {
    */
   async write(
     write: TableWrite,
-    options: SubmitOptions & { readonly direct?: boolean | undefined } = {},
+    options: SubmitOptions & {
+      readonly direct?: boolean | undefined;
+      readonly metadata?: CommitMetadata | undefined;
+    } = {},
   ): Promise<WriteResult> {
     this.shared.durable.check();
-    const result = await this.#run(write, options);
+    const properties = checkMetadata(options.metadata);
+    const result = await this.#run(properties === undefined ? write : { ...write, alone: true, properties }, options);
     this.maintenance.committed();
     return result;
   }

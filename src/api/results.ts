@@ -46,7 +46,15 @@ export interface WriteProgress {
 export interface Version {
   readonly version: number;
   readonly timestamp: Date;
+  /** Totals of the version under LanceDB's names, and the properties of its transaction. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** What made the version: append, delete, update, overwrite, rewrite, ...; absent when there is no record of it. */
+  readonly operation?: string;
+  /** Rows that the version has and the one before has not; absent when that is not known. */
+  readonly rowsAdded?: number;
+  readonly rowsRemoved?: number;
+  /** What the writer said of its commit: the `metadata` of the write. */
+  readonly commitMetadata: Readonly<Record<string, string>>;
 }
 
 export interface FragmentStatistics {

@@ -13,6 +13,7 @@ import { queryableSchema } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
 import { pace } from "../support/pace.js";
 import { appendWrite, overwriteWrite } from "./append.js";
+import { checkMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput, sqlText } from "./filter.js";
 import type { InputData } from "./input.js";
 import { MergeInsertBuilder } from "./merge.js";
@@ -31,7 +32,6 @@ import type {
   TableStatistics,
   UpdateResult,
   Version,
-  WriteProgress,
 } from "./results.js";
 import {
   type AddColumnsSql,
@@ -48,26 +48,8 @@ import { TakeQuery } from "./take-query.js";
 import { type Expressions, readUpdate, type UpdateRequest } from "./update-request.js";
 import type { IntoVector, MultiVector } from "./vector.js";
 import type { VectorQuery } from "./vector-query.js";
-import { listVersions } from "./versions.js";
-
-/** For every write: how long it may wait for its turn, and a signal that withdraws it until it has started. */
-export interface WriteOptions {
-  /** Milliseconds; undefined: the connection's default; 0: start at once or fail. */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Past the queue, for a caller who is alone. */
-  readonly direct?: boolean | undefined;
-}
-
-export interface AddOptions extends WriteOptions {
-  readonly mode?: "append" | "overwrite";
-  /** Told after every data file and at the end; what it throws is logged, never rethrown. */
-  readonly progress?: (progress: WriteProgress) => void;
-}
-
-export interface UpdateOptions extends WriteOptions {
-  readonly where?: SqlInput;
-}
+import { listVersions, versionNumber } from "./versions.js";
+import type { AddOptions, UpdateOptions, WriteOptions } from "./write-options.js";
 
 export class Table extends OperableTable {
   readonly #open: OpenTable;
@@ -124,6 +106,7 @@ export class Table extends OperableTable {
     if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
       throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
     }
+    checkMetadata(options.metadata);
     const ended = this.#open.shared.lease.begin();
     try {
       const write =
@@ -242,12 +225,15 @@ export class Table extends OperableTable {
     return listVersions(this.#open.shared);
   }
 
-  /** Shows a version, by number or tag, and refuses writes, until checkoutLatest(). @throws NOT_FOUND */
-  async checkout(version: number | string): Promise<void> {
+  /**
+   * Shows a version and refuses writes, until checkoutLatest(): by number, by tag, or the newest one that was made at or
+   * before a date, by the clocks of its writers.
+   * @throws NOT_FOUND
+   */
+  async checkout(version: number | string | Date): Promise<void> {
     this.#checkOpen();
-    const number = typeof version === "string" ? await new Tags(this.#open.shared).getVersion(version) : version;
-    checkVersion(number);
     const { shared } = this.#open;
+    const number = await versionNumber(shared, version);
     const held = await shared.lease.hold(() => shared.open(number));
     this.#unpin();
     this.#pinned = held.snapshot;

@@ -1,8 +1,13 @@
-/** The history of a table: what every version did. */
+/** The history of a table: what every version did, and which one was the newest at a moment. */
 import type { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
-import { isTableError } from "../support/errors.js";
+import type { Fragment } from "../format/fragment.js";
+import type { Timestamp } from "../format/manifest.js";
+import type { Operation } from "../format/operation.js";
+import { isTableError, TableError } from "../support/errors.js";
+import { metadataOf } from "./commit-metadata.js";
 import type { Version } from "./results.js";
+import { checkVersion, Tags } from "./tags.js";
 
 /** Versions whose manifests are read at once. */
 const READS_AT_ONCE = 8;
@@ -11,53 +16,138 @@ const READS_AT_ONCE = 8;
 export async function listVersions(table: SharedTable): Promise<Version[]> {
   const names = await table.versions();
   const found: Version[] = [];
+  let before: { readonly version: number; readonly rows: number } | undefined;
   for (let start = 0; start < names.length; start += READS_AT_ONCE) {
-    const some = await Promise.all(
-      names.slice(start, start + READS_AT_ONCE).map(({ version }) => read(table, version)),
-    );
-    for (const one of some) if (one !== undefined) found.push(one);
+    const some = await openSome(table, names.slice(start, start + READS_AT_ONCE));
+    for (const snapshot of some) {
+      if (snapshot === undefined) continue;
+      const rowsBefore =
+        snapshot.version === 1 ? 0 : before?.version === snapshot.version - 1 ? before.rows : undefined;
+      found.push(await describe(table, snapshot, rowsBefore));
+      before = { version: snapshot.version, rows: snapshot.manifest.fragments.rowCount() };
+    }
   }
   return found;
 }
 
-async function read(table: SharedTable, version: number): Promise<Version | undefined> {
-  try {
-    return await describe(table, await table.open(version));
-  } catch (error) {
-    if (isTableError(error, "NOT_FOUND")) return undefined;
-    throw error;
-  }
+/** The number of a version that is named by number, by tag or by date. @throws NOT_FOUND, INVALID_ARGUMENT */
+export async function versionNumber(table: SharedTable, version: number | string | Date): Promise<number> {
+  if (typeof version === "string") return new Tags(table).getVersion(version);
+  if (version instanceof Date) return versionAt(table, version);
+  checkVersion(version);
+  return version;
 }
 
-async function describe(table: SharedTable, snapshot: Snapshot): Promise<Version> {
+/**
+ * The newest version that was made at or before a moment, by the clocks of its writers.
+ * @throws NOT_FOUND naming the oldest version when all are younger, INVALID_ARGUMENT for a date that is none
+ */
+async function versionAt(table: SharedTable, moment: Date): Promise<number> {
+  const wanted = moment.getTime();
+  if (Number.isNaN(wanted)) throw new TableError("INVALID_ARGUMENT", "The date to check out is not a valid date.");
+  const names = [...(await table.versions())].reverse();
+  let oldest: Date | undefined;
+  for (let start = 0; start < names.length; start += READS_AT_ONCE) {
+    for (const snapshot of await openSome(table, names.slice(start, start + READS_AT_ONCE))) {
+      if (snapshot === undefined) continue;
+      oldest = dateOf(snapshot.manifest.timestamp);
+      if (oldest.getTime() <= wanted) return snapshot.version;
+    }
+  }
+  const since = oldest === undefined ? "" : ` The oldest one that is kept was made at ${oldest.toISOString()}.`;
+  throw new TableError(
+    "NOT_FOUND",
+    `Table '${table.name}' has no version from ${moment.toISOString()} or before.${since}`,
+    {
+      details: { table: table.name, moment: moment.toISOString() },
+    },
+  );
+}
+
+function openSome(
+  table: SharedTable,
+  names: readonly { readonly version: number }[],
+): Promise<(Snapshot | undefined)[]> {
+  return Promise.all(
+    names.map(async ({ version }) => {
+      try {
+        return await table.open(version);
+      } catch (error) {
+        if (isTableError(error, "NOT_FOUND")) return undefined;
+        throw error;
+      }
+    }),
+  );
+}
+
+async function describe(table: SharedTable, snapshot: Snapshot, rowsBefore: number | undefined): Promise<Version> {
   const { version, manifest } = snapshot;
   const transaction = await table.transaction(snapshot);
-  const { seconds, nanos } = manifest.timestamp;
   let files = 0;
   let bytes = 0;
-  let physicalRows = 0;
   let deletionFiles = 0;
   let deletedRows = 0;
   for (const fragment of manifest.fragments) {
     files += fragment.files.length;
     for (const file of fragment.files) bytes += file.sizeBytes;
-    physicalRows += fragment.physicalRows;
     deletionFiles += fragment.deletionFile === undefined ? 0 : 1;
     deletedRows += fragment.deletionFile?.deletedRows ?? 0;
   }
+  const rows = manifest.fragments.rowCount();
+  const operation = transaction?.operation;
   return {
     version,
-    timestamp: new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6)),
+    timestamp: dateOf(manifest.timestamp),
     metadata: {
-      ...(transaction === undefined ? {} : { operation: transaction.operation.kind }),
-      total_rows: String(manifest.fragments.rowCount()),
+      ...Object.fromEntries(transaction?.properties ?? []),
+      ...(operation === undefined ? {} : { operation: operation.kind }),
+      total_rows: String(rows),
       total_fragments: String(manifest.fragments.length),
       total_data_files: String(files),
       total_files_size: String(bytes),
-      total_data_file_rows: String(physicalRows),
+      total_data_file_rows: String(manifest.fragments.physicalRows()),
       total_deletion_files: String(deletionFiles),
       total_deletion_file_rows: String(deletedRows),
-      ...Object.fromEntries(transaction?.properties ?? []),
     },
+    ...(operation === undefined ? {} : { operation: operation.kind, ...changeOf(operation, rows, rowsBefore) }),
+    commitMetadata: metadataOf(transaction?.properties ?? new Map()),
   };
+}
+
+interface Change {
+  readonly rowsAdded?: number;
+  readonly rowsRemoved?: number;
+}
+
+/** Rows that came and went: the transaction says what came, the difference of the totals then says what went. */
+function changeOf(operation: Operation, rows: number, rowsBefore: number | undefined): Change {
+  const added = addedRows(operation, rows);
+  if (added === undefined) return {};
+  if (operation.kind === "append") return { rowsAdded: added, rowsRemoved: 0 };
+  return rowsBefore === undefined ? { rowsAdded: added } : { rowsAdded: added, rowsRemoved: rowsBefore + added - rows };
+}
+
+function addedRows(operation: Operation, rows: number): number | undefined {
+  switch (operation.kind) {
+    case "append":
+      return countRows(operation.fragments);
+    case "overwrite":
+      return rows;
+    case "update":
+      return countRows(operation.newFragments);
+    case "restore":
+    case "clone":
+    case "unknown":
+      return undefined;
+    default:
+      return 0;
+  }
+}
+
+function countRows(fragments: readonly Fragment[]): number {
+  return fragments.reduce((sum, { physicalRows }) => sum + physicalRows, 0);
+}
+
+function dateOf({ seconds, nanos }: Timestamp): Date {
+  return new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6));
 }

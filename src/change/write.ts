@@ -25,8 +25,14 @@ export interface WriteResult extends WriteCounts {
   readonly rebases: number;
 }
 
+/** What every write of a table has. */
+interface TableWriteBase extends QueuedWrite {
+  /** What the caller says of the commit, for the transaction record; only of a write that commits alone. */
+  readonly properties?: ReadonlyMap<string, string>;
+}
+
 /** Rows to add, already columns or still rows; `toBatches` fits them to the schema of the version. */
-export interface AppendWrite extends QueuedWrite {
+export interface AppendWrite extends TableWriteBase {
   readonly kind: "append";
   /** Plain rows, so that those of a whole group become columns at once; undefined when `toBatches` is to be asked. */
   readonly plainRows: readonly object[] | undefined;
@@ -34,20 +40,20 @@ export interface AppendWrite extends QueuedWrite {
   readonly toBatches: (schema: Schema) => readonly RecordBatch[];
 }
 
-export interface DeleteWrite extends QueuedWrite {
+export interface DeleteWrite extends TableWriteBase {
   readonly kind: "delete";
   readonly predicate: Expression;
   /** The predicate as text, for the transaction record. */
   readonly text: string;
 }
 
-export interface UpdateWrite extends QueuedWrite {
+export interface UpdateWrite extends TableWriteBase {
   readonly kind: "update";
   readonly where: Expression | undefined;
   readonly assignments: ReadonlyMap<string, Expression>;
 }
 
-export interface MergeWrite extends QueuedWrite {
+export interface MergeWrite extends TableWriteBase {
   readonly kind: "merge";
   readonly on: readonly string[];
   /** Columns that the source has; the others keep their values in rows that are updated, and are null in new ones. */
@@ -60,7 +66,7 @@ export interface MergeWrite extends QueuedWrite {
 }
 
 /** A write that shares no commit: overwrite, restore, schema and config changes. */
-export interface AloneWrite extends QueuedWrite {
+export interface AloneWrite extends TableWriteBase {
   readonly kind: "alone";
   readonly plan: (base: Snapshot) => Promise<AlonePlan>;
 }

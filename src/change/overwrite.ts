@@ -2,6 +2,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { SharedTable } from "../commit/shared-table.js";
 import type { DataFormat, FragmentCodec } from "../data/codec.js";
+import { fileVersionOf } from "../format/file-version.js";
 import { DATA_FORMAT_KEY } from "../format/flags.js";
 import type { Manifest } from "../format/manifest.js";
 import { fieldsFromSchema, nextFieldId, schemaFromFields } from "../format/schema.js";
@@ -35,7 +36,7 @@ export async function planOverwrite(request: OverwriteRequest): Promise<AlonePla
   }
   checkNames(fields);
   const metadata = encodeMetadata(schema.metadata);
-  const version = base?.dataFormat?.version ?? NEW_FILE_VERSION;
+  const version = (base && fileVersionOf(base)) ?? NEW_FILE_VERSION;
   const tableSchema = schemaFromFields(fields, metadata);
   const stream = new StagedStream({
     store: request.table.store,

@@ -6,6 +6,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { EncodeOptions, FragmentCodec } from "../data/codec.js";
 import { sliceRows } from "../data/kernels/batches.js";
+import { fileVersionOf } from "../format/file-version.js";
 import type { Fragment } from "../format/fragment.js";
 import { dataPath } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
@@ -73,7 +74,8 @@ export async function removeFiles(paths: readonly string[], written: Promise<voi
 
 /** What the codec has to know of the table that it writes for. */
 export function encodeOptionsOf(manifest: Manifest): EncodeOptions {
-  return manifest.dataFormat === undefined ? {} : { fileVersion: manifest.dataFormat.version };
+  const fileVersion = fileVersionOf(manifest);
+  return fileVersion === undefined ? {} : { fileVersion };
 }
 
 /** Resolves after all have settled; rejects with the first failure, and never as an unhandled rejection. */

@@ -5,6 +5,7 @@
  * (fragment ids never reused, flags recomputed, index section kept) are those of the format's own writers.
  */
 
+import { fileVersionOf } from "../format/file-version.js";
 import { DATA_FORMAT_KEY, requiredFlags } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { FragmentList } from "../format/fragment-list.js";
@@ -34,8 +35,12 @@ export function nextManifest(head: Manifest, operation: Operation, context: Next
     seconds: BigInt(Math.floor(context.nowMs / 1000)),
     nanos: Math.floor((context.nowMs % 1000) * 1e6),
   };
+  const fileVersion = fileVersionOf(changed);
   const next: Manifest = {
     ...changed,
+    // Without it native LanceDB takes a table that has no files for one of the legacy format.
+    dataFormat:
+      changed.dataFormat ?? (fileVersion === undefined ? undefined : { format: "lance", version: fileVersion }),
     version: head.version + 1,
     timestamp,
     writerVersion: WRITER,

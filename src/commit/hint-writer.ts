@@ -17,6 +17,8 @@ const LAG_MS = 50;
 export class HintWriter {
   readonly #store: ObjectStore;
   readonly #runtime: Runtime;
+  /** Path of the manifest that the hint is to name, and its version. */
+  #manifest = "";
   #wanted = 0;
   #written = 0;
   #writing: Promise<void> | undefined;
@@ -28,8 +30,9 @@ export class HintWriter {
   }
 
   /** Notes that `version` was committed. */
-  note(version: number): void {
+  note(version: number, manifest: string): void {
     this.#wanted = version;
+    this.#manifest = manifest;
     if (this.#written === 0 || Math.abs(version - this.#written) >= LAG_VERSIONS) this.#start();
     else this.#timer ??= this.#runtime.timer(LAG_MS, () => this.#start());
   }
@@ -51,7 +54,14 @@ export class HintWriter {
   async #write(): Promise<void> {
     while (this.#written !== this.#wanted) {
       this.#written = this.#wanted;
-      await this.#store.replace(HINT_PATH, [encodeHint(this.#written)], { durable: false }).catch(() => {});
+      await this.#replace().catch(() => {});
     }
+  }
+
+  /** Nothing is written where the table has been removed: that would bring its directory back. */
+  async #replace(): Promise<void> {
+    const hint = encodeHint(this.#written);
+    if ((await this.#store.head(this.#manifest)) === undefined) return;
+    await this.#store.replace(HINT_PATH, [hint], { durable: false });
   }
 }

@@ -6,9 +6,12 @@ import { HINT_PATH } from "../../src/format/layout.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { HandRuntime, turn } from "../support/hand-runtime.js";
 
-function bench() {
+const MANIFEST = "_versions/1.manifest";
+
+async function bench() {
   const runtime = new HandRuntime();
   const store = memoryStore("", runtime);
+  await store.write(MANIFEST, [new Uint8Array(1)], { durable: false });
   const writer = new HintWriter(store, runtime);
   let writes = 0;
   const replace = store.replace.bind(store);
@@ -20,15 +23,16 @@ function bench() {
     runtime,
     store,
     writer,
+    note: (version: number) => writer.note(version, MANIFEST),
     writes: () => writes,
     hint: async () => decodeHint(await store.get(HINT_PATH)),
   };
 }
 
 test("a row of commits writes it once for many versions, and a pause lets it catch up", async () => {
-  const { runtime, writer, writes, hint } = bench();
+  const { runtime, note, writes, hint } = await bench();
   for (let version = 1; version <= 40; version++) {
-    writer.note(version);
+    note(version);
     await turn();
     expect(version - ((await hint()) ?? 0)).toBeLessThan(16);
   }
@@ -39,30 +43,40 @@ test("a row of commits writes it once for many versions, and a pause lets it cat
 });
 
 test("whoever closes the table waits until it has caught up", async () => {
-  const { runtime, writer, hint } = bench();
-  for (const version of [1, 2, 3]) writer.note(version);
+  const { runtime, writer, note, hint } = await bench();
+  for (const version of [1, 2, 3]) note(version);
   await writer.quiet();
   expect(await hint()).toBe(3);
   expect(runtime.pending).toBe(0);
 });
 
 test("a table that was made again gets its own small numbers", async () => {
-  const { writer, hint } = bench();
-  writer.note(100);
+  const { writer, note, hint } = await bench();
+  note(100);
   await writer.quiet();
-  writer.note(1);
+  note(1);
   await writer.quiet();
   expect(await hint()).toBe(1);
 });
 
 test("a failure is of no consequence", async () => {
-  const { store, writer, hint } = bench();
+  const { store, writer, note, hint } = await bench();
   const { replace } = store;
   store.replace = () => Promise.reject(new Error("disk full"));
-  writer.note(1);
+  note(1);
   await writer.quiet();
   store.replace = replace;
-  writer.note(2);
+  note(2);
   await writer.quiet();
   expect(await hint()).toBe(2);
+});
+
+test("a table that was removed meanwhile is not brought back", async () => {
+  const { runtime, store, note } = await bench();
+  note(1);
+  await turn();
+  note(2);
+  await store.deleteTree("_versions");
+  await runtime.advance(50);
+  expect(await store.list("")).toEqual([]);
 });

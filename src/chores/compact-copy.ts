@@ -29,6 +29,8 @@ const AHEAD = 1;
 export interface CopyContext {
   readonly store: ObjectStore;
   readonly nameFile: (extension: string) => string;
+  /** Told when a file that nobody refers to could not be removed. */
+  readonly leftover: () => void;
   readonly cache: FileCache;
   readonly codec: FragmentCodec;
   readonly encode: EncodeOptions;
@@ -173,7 +175,8 @@ class FileSequence {
   /** Removes every file. */
   async remove(): Promise<void> {
     await this.#writing.catch(() => {});
-    await Promise.all(this.paths.map((path) => this.#context.store.delete(path).catch(() => {})));
+    const { store, leftover } = this.#context;
+    await Promise.all(this.paths.map((path) => store.delete(path).catch(leftover)));
   }
 
   async #flush(): Promise<void> {

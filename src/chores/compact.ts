@@ -11,6 +11,7 @@ import type { Snapshot } from "../commit/snapshot.js";
 import type { FragmentCodec } from "../data/codec.js";
 import { CODECS } from "../data/codecs.js";
 import { FileCache } from "../data/file-cache.js";
+import { fileVersionOf } from "../format/file-version.js";
 import { checkWritable, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
 import { isTableError } from "../support/errors.js";
 import { copyLiveRows } from "./compact-copy.js";
@@ -53,23 +54,25 @@ type TaskOutcome = CompactionStats | "lost" | "no gain";
  */
 export async function compact(context: CompactionContext, options: CompactionOptions): Promise<CompactionStats> {
   const { rules } = options;
+  const { table } = context;
   let total: CompactionStats = { fragmentsRemoved: 0, fragmentsAdded: 0, filesRemoved: 0, filesAdded: 0 };
-  let base = await context.table.refresh();
-  const newest = base.manifest.maxFragmentId ?? -1;
+  let newest: number | undefined;
   const left = new Set<number>();
   let losses = 0;
   while (losses < LOSSES_MAX && (await (options.goesOn?.() ?? true))) {
-    checkWritable(base.manifest.writerFlags, context.table.store.display);
-    const task = planTask(base, rules, newest, left);
-    if (task === undefined) break;
-    const outcome = await runTask(context, base, task, rules);
-    if (outcome === "no gain") {
-      for (const fragment of task.fragments) left.add(fragment.id);
-    } else if (outcome !== "lost") {
-      total = sum(total, outcome);
+    const { snapshot: base, release } = await table.lease.hold(() => table.refresh(), "write");
+    try {
+      checkWritable(base.manifest.writerFlags, table.store.display);
+      newest ??= base.manifest.maxFragmentId ?? -1;
+      const task = planTask(base, rules, newest, left);
+      if (task === undefined) break;
+      const outcome = await runTask(context, base, task, rules);
+      if (outcome === "no gain") for (const fragment of task.fragments) left.add(fragment.id);
+      else if (outcome !== "lost") total = sum(total, outcome);
+      losses = outcome === "lost" ? losses + 1 : 0;
+    } finally {
+      release();
     }
-    losses = outcome === "lost" ? losses + 1 : 0;
-    base = await context.table.refresh();
   }
   return total;
 }
@@ -93,7 +96,6 @@ async function runTask(
   rules: CompactionRules,
 ): Promise<TaskOutcome> {
   const { table } = context;
-  const { release } = await table.lease.hold(async () => base, "write");
   try {
     const copy = await copyLiveRows(task.fragments, copyContext(context, base, task, rules));
     if (copy === undefined) return "no gain";
@@ -123,8 +125,6 @@ async function runTask(
     // An overwrite or a restore: what was to be compacted is not there any more.
     if (isTableError(error, "CONFLICT") || isTableError(error, "SNAPSHOT_EXPIRED")) return "lost";
     throw error;
-  } finally {
-    release();
   }
 }
 
@@ -135,14 +135,15 @@ function copyContext(
   rules: CompactionRules,
 ): Parameters<typeof copyLiveRows>[1] {
   const { table } = context;
-  const { dataFormat } = base.manifest;
+  const fileVersion = fileVersionOf(base.manifest);
   const hollow = task.fragments.some((fragment) => isHollow(fragment, rules));
   return {
     store: table.store,
     nameFile: table.nameFile,
+    leftover: () => table.lease.taint(),
     cache: new FileCache({ store: table.store, codecs: CODECS, cacheBytesMax: CACHE_BYTES }),
     codec: context.codecOf(base),
-    encode: dataFormat === undefined ? {} : { fileVersion: dataFormat.version },
+    encode: fileVersion === undefined ? {} : { fileVersion },
     schema: base.schema,
     durable: context.durability === "full",
     deletions: (fragment) => table.deletions(fragment),

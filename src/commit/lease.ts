@@ -7,7 +7,7 @@
  * is published first, then the boundary is looked at: a vacuum announces first and looks at the leases then, so at
  * least one of the two sees the other.
  */
-import { type FileMark, markOfDataFile, markOfDeletionFile, newHolder } from "../format/file-marks.js";
+import { type FileMark, markOfDataFile, markOfDeletionFile } from "../format/file-marks.js";
 import { DATA, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { nameOf } from "../store/paths.js";
@@ -15,6 +15,7 @@ import { isTableError, TableError } from "../support/errors.js";
 import type { Runtime, Timer } from "../support/runtime.js";
 import { type BoundaryMemo, isRetired, readBoundary } from "./boundary.js";
 import { encodeLease, type LeaseBody, type LeaseContent, leasePath } from "./lease-file.js";
+import { covers, LeaseUses, type Use } from "./lease-uses.js";
 import type { Snapshot } from "./snapshot.js";
 
 /** What a lease has to know of its table. */
@@ -47,27 +48,13 @@ const PINS_MAX = 16;
 /** Writes of the file that a vacuum or another holder of the same name gets into the way of, in a row. */
 const RENEWALS_MAX = 4;
 
-/** Work that needs the lease: a version that is read, a version that is built upon, or only files being written. */
-interface Use {
-  readonly kind: "read" | "write" | "files";
-  /** undefined until it is known. */
-  version: number | undefined;
-  /** The sequence that the first file of the write may have. */
-  readonly firstSequence: number;
-}
-
 export class Lease {
   readonly #table: LeasedTable;
   readonly #options: LeaseOptions;
-  #holder: string;
-  #sequence = 0;
   /** What the file says, and what it says instead in a moment. */
   #published: LeaseBody | undefined;
   #pending: LeaseBody | undefined;
-  readonly #uses = new Set<Use>();
-  /** Versions read since the last heartbeat: whoever read one once may read it again. */
-  #recent = new Set<number>();
-  #looked: number | undefined;
+  readonly #uses: LeaseUses;
   #since = "";
   #renewedMs = 0;
   #renewedAtMs = 0;
@@ -81,11 +68,11 @@ export class Lease {
   constructor(table: LeasedTable, options: LeaseOptions = LEASE_DEFAULTS) {
     this.#table = table;
     this.#options = options;
-    this.#holder = newHolder(table.runtime);
+    this.#uses = new LeaseUses(table.runtime);
   }
 
   get holder(): string {
-    return this.#holder;
+    return this.#uses.holder;
   }
 
   /** What vacuums of this process have to respect when no file says it. */
@@ -99,12 +86,12 @@ export class Lease {
 
   /** The mark of the next file that this process makes. */
   mark(): FileMark {
-    return { holder: this.#holder, sequence: this.#sequence++ };
+    return this.#uses.mark();
   }
 
   /** Notes the newest version that a look at the table has shown: what is read from now on is this one or a newer one. */
   looked(version: number): void {
-    this.#looked = version;
+    this.#uses.looked(version);
   }
 
   /**
@@ -114,19 +101,17 @@ export class Lease {
    */
   async hold(find: () => Promise<Snapshot>, kind: "read" | "write" = "read"): Promise<Hold> {
     for (let attempt = 0; attempt < PINS_MAX; attempt++) {
-      const use: Use = { kind, version: undefined, firstSequence: this.#sequence };
-      this.#uses.add(use);
+      const use = this.#uses.begin(kind);
       try {
         if (attempt > 0) await this.#table.refresh();
         const snapshot = await find();
         use.version = snapshot.version;
-        if (kind === "read") this.#recent.add(snapshot.version);
         if (this.#covers(use) || (await this.#publish(use))) return this.#held(snapshot, use);
       } catch (error) {
-        this.#uses.delete(use);
+        this.#uses.end(use);
         throw error;
       }
-      this.#uses.delete(use);
+      this.#uses.end(use);
     }
     throw new TableError(
       "UNAVAILABLE",
@@ -136,9 +121,8 @@ export class Lease {
 
   /** From now until the answer is called, files that this process makes may belong to a write under way. */
   begin(): () => void {
-    const use: Use = { kind: "files", version: undefined, firstSequence: this.#sequence };
-    this.#uses.add(use);
-    return () => this.#uses.delete(use);
+    const use = this.#uses.begin("files");
+    return () => this.#uses.end(use);
   }
 
   /** Resolves when others can see the lease, which has to be before the first file is made. @throws UNAVAILABLE */
@@ -168,8 +152,8 @@ export class Lease {
   async vouchesFor(paths: readonly string[], boundary: BoundaryMemo): Promise<boolean> {
     if (!this.#options.published) return true;
     if (boundary.identity !== this.#vouchedFor) {
-      const isThere = (await this.#table.store.head(leasePath(this.#holder))) !== undefined;
-      if (!isThere || boundary.boundary.expelled.has(this.#holder)) this.#lose();
+      const isThere = (await this.#table.store.head(leasePath(this.holder))) !== undefined;
+      if (!isThere || boundary.boundary.expelled.has(this.holder)) this.#lose();
       else this.#vouchedFor = boundary.identity;
     }
     return this.#losses === 0 || paths.every((path) => this.#owns(path));
@@ -187,13 +171,13 @@ export class Lease {
   async end(): Promise<void> {
     await this.#queued?.catch(() => {});
     await this.#running?.catch(() => {});
-    if (this.#uses.size > 0) return;
+    if (this.#uses.busy) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     const body = this.#published;
-    const path = leasePath(this.#holder);
+    const path = leasePath(this.holder);
     const tainted = this.#tainted;
-    const settled = this.#sequence;
+    const settled = this.#uses.sequence;
     this.#lose();
     this.#losses = 0;
     if (body === undefined || !this.#options.published) return;
@@ -206,7 +190,7 @@ export class Lease {
 
   /** Publishes what is in use at this moment and nothing that was in use before, for a vacuum of this process. */
   async tidy(): Promise<void> {
-    this.#recent = new Set();
+    this.#uses.forgetReads();
     await this.#table.refresh();
     await this.renew();
   }
@@ -214,13 +198,14 @@ export class Lease {
   #held(snapshot: Snapshot, use: Use): Hold {
     const letGo = snapshot.retain();
     const release = () => {
-      if (this.#uses.delete(use)) letGo();
+      if (this.#uses.end(use)) letGo();
     };
     return { snapshot, release };
   }
 
   /** Publishes first, then looks at the boundary; false when a vacuum has announced that the version goes. */
   async #publish(use: Use): Promise<boolean> {
+    this.#uses.remember(use);
     try {
       await this.renew();
     } catch (error) {
@@ -231,7 +216,7 @@ export class Lease {
 
   #covers(use: Use): boolean {
     if (!this.#isFresh()) return false;
-    return [this.#published, this.#pending].every((body) => body === undefined || bodyCovers(body, use));
+    return [this.#published, this.#pending].every((body) => body === undefined || covers(body, use));
   }
 
   /** False after a pause, by either clock: a vacuum may have taken this process for dead. */
@@ -244,28 +229,10 @@ export class Lease {
     return runtime.monotonicMs() - this.#renewedMs < limitMs && pauseMs < limitMs;
   }
 
-  #body(): LeaseBody {
-    const versions = new Set(this.#recent);
-    let from = this.#looked;
-    let settled = this.#sequence;
-    for (const use of this.#uses) {
-      if (use.kind === "read") {
-        if (use.version !== undefined) versions.add(use.version);
-        continue;
-      }
-      settled = Math.min(settled, use.firstSequence);
-      if (use.kind === "files") continue;
-      if (use.version !== undefined) from = Math.min(from ?? use.version, use.version);
-      // A write that is looking for what to build on finds a version that is covered already.
-      else if (this.#published?.from !== undefined) from = Math.min(from ?? this.#published.from, this.#published.from);
-    }
-    return { versions: [...versions].sort((a, b) => a - b), from, settled, ended: false };
-  }
-
   async #write(): Promise<void> {
     const { runtime, store, boundary } = this.#table;
     if (!this.#options.published) {
-      this.#published = this.#body();
+      this.#published = this.#uses.body(this.#published);
       await readBoundary(store, boundary);
       return;
     }
@@ -277,34 +244,39 @@ export class Lease {
         if (!(await this.#writeFile())) continue;
       } catch (error) {
         this.#pending = undefined;
-        // A vacuum sweeps temporaries; the next one is left alone.
-        if (attempt === RENEWALS_MAX || !isTableError(error, "UNAVAILABLE")) throw error;
+        // A vacuum may have swept the temporary. Whatever happened, what counts is the next attempt.
+        if (attempt === RENEWALS_MAX) throw this.#unwritable(error);
         continue;
       }
-      if (!(await readBoundary(store, boundary)).expelled.has(this.#holder)) {
+      if (!(await readBoundary(store, boundary)).expelled.has(this.holder)) {
         this.#renewedMs = startedMs;
         this.#renewedAtMs = startedAtMs;
         return;
       }
       this.#lose();
     }
-    throw new TableError(
+    throw this.#unwritable(undefined);
+  }
+
+  #unwritable(cause: unknown): TableError {
+    return new TableError(
       "UNAVAILABLE",
-      `The lease of this process on table '${this.#table.name}' was removed ${RENEWALS_MAX} times while it was being written. Try again.`,
+      `The lease of this process on table '${this.#table.name}' could not be written in ${RENEWALS_MAX} attempts, so that files in use would not be safe from a cleanup. Nothing was changed; try again.`,
+      cause === undefined ? {} : { cause },
     );
   }
 
   /** False when the file was gone, or the name belongs to somebody else: then the lease begins anew. */
   async #writeFile(): Promise<boolean> {
     const { store, runtime } = this.#table;
-    const path = leasePath(this.#holder);
+    const path = leasePath(this.holder);
     const isNew = this.#published === undefined;
     if (isNew) this.#since = new Date(runtime.now()).toISOString();
     else if ((await store.head(path)) === undefined) {
       this.#lose();
       return false;
     }
-    const body = this.#body();
+    const body = this.#uses.body(this.#published);
     this.#pending = body;
     if (!isNew) await this.#replace(path, body);
     else if ((await store.create(path, [this.#encode(body)], { durable: false })) === "exists") {
@@ -341,21 +313,19 @@ export class Lease {
 
   async #beat(): Promise<void> {
     try {
-      const idle = this.#uses.size === 0 && this.#recent.size === 0 && this.#looked === undefined;
-      if (idle) return await this.end();
+      if (this.#uses.idle) return await this.end();
       const gone = this.#options.published && (await this.#isReplaced());
       if (!gone) await this.renew();
-      this.#recent = new Set();
-      this.#looked = undefined;
+      this.#uses.beat();
     } finally {
-      if (this.#published !== undefined || this.#uses.size > 0) this.#timer ??= this.#beatLater();
+      if (this.#published !== undefined || this.#uses.busy) this.#timer ??= this.#beatLater();
     }
   }
 
   /** True when the table was dropped: a lease must not make its directory again. */
   async #isReplaced(): Promise<boolean> {
     const { store } = this.#table;
-    if (this.#published !== undefined && (await store.head(leasePath(this.#holder))) !== undefined) return false;
+    if (this.#published !== undefined && (await store.head(leasePath(this.holder))) !== undefined) return false;
     this.#lose();
     return (await store.list(VERSIONS)).length === 0;
   }
@@ -367,19 +337,12 @@ export class Lease {
     this.#pending = undefined;
     this.#vouchedFor = undefined;
     this.#tainted = false;
-    this.#holder = newHolder(this.#table.runtime);
-    this.#sequence = 0;
+    this.#uses.rename();
   }
 
   #owns(path: string): boolean {
     const name = nameOf(path);
     const mark = path.startsWith(`${DATA}/`) ? markOfDataFile(name) : markOfDeletionFile(name);
-    return mark?.holder === this.#holder;
+    return mark?.holder === this.holder;
   }
-}
-
-function bodyCovers(body: LeaseBody, use: Use): boolean {
-  if (use.version === undefined) return false;
-  if (body.from !== undefined && use.version >= body.from) return true;
-  return use.kind === "read" && body.versions.includes(use.version);
 }

@@ -21,6 +21,9 @@ export class SimulatedProcess {
   openFiles = 0;
   /** How far its wall clock is off. */
   skewMs = 0;
+  /** SIGSTOP: nothing of it takes place before this moment of the world. */
+  stoppedUntilMs = 0;
+  readonly pid: number;
   readonly #world: World;
   readonly #onDeath = new Set<() => void>();
   #alive = true;
@@ -28,6 +31,7 @@ export class SimulatedProcess {
   constructor(world: World, name: string, chance: Chance) {
     this.#world = world;
     this.name = name;
+    this.pid = world.nextPid();
     this.files = simulatedFiles(world.disk, this, chance.fork());
     this.runtime = simulatedRuntime(world, this, chance);
   }
@@ -109,6 +113,10 @@ function simulatedRuntime(world: World, process: SimulatedProcess, chance: Chanc
       });
     },
     yield: () => new Promise((resolve) => void (process.alive && world.enqueueSleep(process, 0, resolve))),
+    processes: {
+      self: () => world.identityOf(process.pid),
+      stateOf: (identity) => world.stateOf(identity),
+    },
     timer(ms, action) {
       return { cancel: process.alive ? world.enqueueSleep(process, ms, action) : () => {} };
     },

@@ -9,6 +9,7 @@
  * Faults: `world.onCall` is asked before each call, by number, and may fail it (before or after its effect) or kill
  * the process there (before, after, or in the middle of a write). Calls of a killed process never settle.
  */
+import type { ProcessIdentity } from "../../src/support/runtime.js";
 import { Chance } from "./chance.js";
 import { SimulatedProcess } from "./process.js";
 import { type Fate, type Keep, SimulatedDisk, SystemError, type UnsyncedChange } from "./simulated-disk.js";
@@ -95,6 +96,10 @@ export class World {
   #nowMs = 0;
   #calls = 0;
   #named = 0;
+  #pids = 0;
+  #boots = 0;
+  /** False: no process can tell whether another one runs, as if each were on a machine of its own. */
+  provable = true;
 
   constructor(seed: number, disk: SimulatedDisk) {
     const root = new Chance(seed);
@@ -129,10 +134,28 @@ export class World {
     return process;
   }
 
+  /** For `SimulatedProcess`. */
+  nextPid(): number {
+    return ++this.#pids;
+  }
+
+  /** For `SimulatedProcess`. */
+  identityOf(pid: number): ProcessIdentity {
+    return { host: "simulated", pid, bootId: String(this.#boots), pidNamespace: "1", threadId: pid, startTime: "1" };
+  }
+
+  /** For `SimulatedProcess`. */
+  stateOf({ pid, bootId }: ProcessIdentity): "running" | "gone" | "unknown" {
+    if (!this.provable) return "unknown";
+    const there = bootId === String(this.#boots) && this.#processes.some((one) => one.pid === pid && one.alive);
+    return there ? "running" : "gone";
+  }
+
   /** Power cut: every process dies, and the disk keeps what `keep` says, by default any legal mixture. */
   crash(keep: Keep = keepByChance(this.#crashes)): void {
     for (const process of this.#processes) process.kill();
     this.#processes = [];
+    this.#boots++;
     this.disk.crash(keep);
     this.#note("crash");
   }
@@ -174,7 +197,7 @@ export class World {
   async settle(ms = 1_000): Promise<void> {
     const end = this.#nowMs + ms;
     do await macrotask();
-    while (this.#pending.some((each) => (each.dueMs ?? 0) <= end) && this.#step());
+    while (this.#pending.some((each) => dueOf(each) <= end) && this.#step());
   }
 
   /** The last lines of the log, for messages. */
@@ -222,11 +245,11 @@ export class World {
   /** One pending call or sleep, picked by chance; false when there is none. */
   #step(): boolean {
     if (this.#pending.length === 0) return false;
-    let ready = this.#pending.filter((each) => each.dueMs === undefined || each.dueMs <= this.#nowMs);
+    let ready = this.#pending.filter((each) => dueOf(each) <= this.#nowMs);
     if (ready.length === 0) {
-      const soonest = Math.min(...this.#pending.map((each) => each.dueMs ?? 0));
+      const soonest = Math.min(...this.#pending.map(dueOf));
       this.#nowMs = soonest;
-      ready = this.#pending.filter((each) => (each.dueMs ?? 0) <= soonest);
+      ready = this.#pending.filter((each) => dueOf(each) <= soonest);
     }
     const picked = this.#schedule.pick(ready);
     this.#pending.splice(this.#pending.indexOf(picked), 1);
@@ -294,6 +317,11 @@ export class World {
   #note(line: string): void {
     this.log.push(`${this.#nowMs.toFixed(3)} ${line}`);
   }
+}
+
+/** When a pending call or sleep may take place; nothing of a stopped process does. */
+function dueOf(each: Pending): number {
+  return Math.max(each.dueMs ?? 0, each.process.stoppedUntilMs);
 }
 
 /** After this, all promise reactions that could run have run. */

@@ -2,6 +2,7 @@
 import type { SharedTable } from "../commit/shared-table.js";
 import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
 import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
+import type { ObjectStore } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
 
 export interface TagContents {
@@ -10,6 +11,15 @@ export interface TagContents {
 }
 
 const SUFFIX = ".json";
+
+/** Bytes of a version's manifest; undefined when there is no such version. */
+async function manifestSizeOf(store: ObjectStore, version: number): Promise<number | undefined> {
+  for (const scheme of ["v2", "v1"] as const) {
+    const info = await store.head(manifestPath(version, scheme));
+    if (info !== undefined) return info.sizeBytes;
+  }
+  return undefined;
+}
 
 function tagPath(name: string): string {
   return `${REFS_TAGS}/${name}${SUFFIX}`;
@@ -42,9 +52,17 @@ export class Tags {
     return Object.fromEntries(tags);
   }
 
-  /** @throws NOT_FOUND */
+  /** @throws NOT_FOUND; CORRUPT when the manifest of the version has another size than the tag noted */
   async getVersion(name: string): Promise<number> {
-    return (await this.#get(name)).version;
+    const { version, manifestSize } = await this.#get(name);
+    const size = await manifestSizeOf(this.#table.store, version);
+    if (size === undefined || manifestSize === 0 || size === manifestSize) return version;
+    const path = tagPath(name);
+    throw new TableError(
+      "CORRUPT",
+      `${path} is damaged at byte 0: it names version ${version} and a manifest of ${manifestSize} bytes, which has ${size}. Delete the tag and create it again.`,
+      { details: { path, offset: 0, version, manifestSize, actual: size } },
+    );
   }
 
   /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */

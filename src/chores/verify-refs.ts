@@ -43,7 +43,7 @@ export async function* checkHint(table: string, store: ObjectStore, head: number
       path: HINT_PATH,
       fix,
     });
-  } else if (hinted > head && !(await isVersion(store, hinted))) {
+  } else if (hinted > head && (await manifestSize(store, hinted)) === undefined) {
     const message = `The hint names version ${hinted}, the newest one is ${head}; readers list all versions instead.`;
     yield finding(table, "J021-hint-wrong", message, { path: HINT_PATH, version: hinted, fix });
   } else if (hinted + HINT_LAG_MAX < head) {
@@ -70,7 +70,14 @@ export async function* checkTags(table: string, store: ObjectStore): AsyncGenera
       if (failure !== undefined) throw failure;
       const tag = decodeTag(bytes, path);
       if (tag.branch !== undefined) continue;
-      if (await isVersion(store, tag.version)) continue;
+      const size = await manifestSize(store, tag.version);
+      if (size !== undefined) {
+        if (tag.manifestSize === 0 || tag.manifestSize === size) continue;
+        const message = `Tag ${name} names version ${tag.version} and a manifest of ${tag.manifestSize} bytes, which has ${size}.`;
+        const fix = "Delete the tag and create it again.";
+        yield finding(table, "J023-reference-unreadable", message, { path, version: tag.version, fix });
+        continue;
+      }
       const message = `Tag ${name} names version ${tag.version}, which does not exist.`;
       const fix = "Move it with update(), or delete it.";
       yield finding(table, "J024-reference-dangling", message, { path, version: tag.version, fix });
@@ -133,11 +140,13 @@ export async function listFiles(store: ObjectStore): Promise<readonly string[] |
   return paths;
 }
 
-async function isVersion(store: ObjectStore, version: number): Promise<boolean> {
+/** Bytes of a version's manifest; undefined when there is no such version. */
+async function manifestSize(store: ObjectStore, version: number): Promise<number | undefined> {
   for (const scheme of ["v2", "v1"] as const) {
-    if ((await store.head(manifestPath(version, scheme))) !== undefined) return true;
+    const info = await store.head(manifestPath(version, scheme));
+    if (info !== undefined) return info.sizeBytes;
   }
-  return false;
+  return undefined;
 }
 
 interface Reference {

@@ -2,6 +2,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { SharedTable } from "../commit/shared-table.js";
 import type { DataFormat, FragmentCodec } from "../data/codec.js";
+import { checkLanceSchema } from "../data/lance/check-schema.js";
 import { fileVersionOf } from "../format/file-version.js";
 import { DATA_FORMAT_KEY } from "../format/flags.js";
 import type { Manifest } from "../format/manifest.js";
@@ -37,6 +38,7 @@ export async function planOverwrite(request: OverwriteRequest): Promise<AlonePla
   checkNames(fields);
   const metadata = encodeMetadata(schema.metadata);
   const version = (base && fileVersionOf(base)) ?? NEW_FILE_VERSION;
+  if (request.dataFormat === "lance") checkLanceSchema(schema, version);
   const tableSchema = schemaFromFields(fields, metadata);
   const stream = new StagedStream({
     store: request.table.store,

@@ -14,6 +14,8 @@ import type { FragmentCodec } from "../data/codec.js";
 import type { FileCache } from "../data/file-cache.js";
 import { openFragment } from "../data/fragment.js";
 import { makeBatch } from "../data/kernels/batches.js";
+import { checkLanceSchema } from "../data/lance/check-schema.js";
+import { fileVersionOf } from "../format/file-version.js";
 import type { Fragment } from "../format/fragment.js";
 import { dataPath } from "../format/layout.js";
 import { checkColumnName } from "../format/names.js";
@@ -67,10 +69,9 @@ export async function planAddColumns(
       );
     }
   }
-  const added = fieldsFromSchema(
-    new Schema(columns.map((column) => column.field)),
-    nextFieldId(fields, base.manifest.fragments),
-  );
+  const schema = new Schema(columns.map((column) => column.field));
+  checkHeld(schema, base, context);
+  const added = fieldsFromSchema(schema, nextFieldId(fields, base.manifest.fragments));
   const computed = columns.filter((column) => column.value !== undefined);
   const next = [...fields, ...added];
   if (computed.length === 0) return merge(base, next, [...base.manifest.fragments], []);
@@ -141,7 +142,9 @@ async function planCasts(
     }
     checkNoIndex(base, field);
     replaced.add(field.id);
-    const fresh = fieldsFromSchema(new Schema([new Field(field.name, type, field.nullable)]), firstId);
+    const schema = new Schema([new Field(field.name, type, field.nullable)]);
+    checkHeld(schema, base, context);
+    const fresh = fieldsFromSchema(schema, firstId);
     firstId += fresh.length;
     fields.push(...fresh);
     added.push(...fresh);
@@ -149,6 +152,12 @@ async function planCasts(
     sources.push({ names: [old.name], compute: (batch) => castData(batch.data.children[0] as Data, type) });
   }
   return rewriteColumns(base, fields, added, sources, context);
+}
+
+/** @throws NOT_SUPPORTED for columns that the table's data files do not hold */
+function checkHeld(schema: Schema, base: Snapshot, context: SchemaChangeContext): void {
+  const version = fileVersionOf(base.manifest);
+  if (context.codec.dataFormat === "lance" && version !== undefined) checkLanceSchema(schema, version);
 }
 
 /** A cast rewrites the column, and its indices would have to go; that is not done behind the caller's back. */

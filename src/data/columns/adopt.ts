@@ -33,7 +33,7 @@ import {
   Vector,
 } from "apache-arrow";
 import { sameType } from "../../format/schema.js";
-import { TableError } from "../../support/errors.js";
+import { isTableError, TableError } from "../../support/errors.js";
 import { nullColumn } from "../kernels/column.js";
 import { castColumn } from "./cast.js";
 import { CellError, refuseNull, toTableError, withinChild } from "./cell-error.js";
@@ -88,12 +88,20 @@ export function adoptSchema(schema: SchemaLike): Schema {
 }
 
 function adoptField(field: FieldLike): Field {
-  return new Field(
-    field.name,
-    typeof field.type === "string" ? typeByName(field.type, field.name) : adoptType(field.type as DataType),
-    field.nullable !== false,
-    new Map(field.metadata ?? []),
-  );
+  const type = typeof field.type === "string" ? typeByName(field.type, field.name) : namedType(field);
+  return new Field(field.name, type, field.nullable !== false, new Map(field.metadata ?? []));
+}
+
+/** The type of a field; what is refused is refused with the name of the innermost field. */
+function namedType(field: FieldLike): DataType {
+  try {
+    return adoptType(field.type as DataType);
+  } catch (error) {
+    if (!isTableError(error, "NOT_SUPPORTED") || "column" in error.details) throw error;
+    throw new TableError("NOT_SUPPORTED", `Column '${field.name}': ${error.message}`, {
+      details: { column: field.name },
+    });
+  }
 }
 
 /** The type as an object of our own copy; view types become their plain relatives. @throws NOT_SUPPORTED */

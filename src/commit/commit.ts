@@ -203,9 +203,11 @@ class CommitRun {
     const attempt = await this.#stage(head);
     let outcome: Awaited<ReturnType<typeof publishVersion>>;
     try {
-      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary, (boundary) =>
-        this.#table.lease.vouchesFor([...this.#proposal.stagedPaths, ...attempt.expressed.paths], boundary),
-      );
+      const paths = [...this.#proposal.stagedPaths, ...attempt.expressed.paths];
+      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary, async (boundary) => {
+        // A table that was made anew since has other files; one that is made anew from here on takes the temporary along.
+        return (await this.#sameLine(head)) && (await this.#table.lease.vouchesFor(paths, boundary));
+      });
       if (outcome === "expelled") this.#expelled = true;
     } catch (error) {
       await this.#settleUnknown(error, attempt, head);

@@ -33,6 +33,7 @@ export type {
 export type { AddColumnsSql, ColumnAlteration, FieldMetadataUpdate } from "./api/schema-changes.js";
 export type { SysTable } from "./api/sys.js";
 export { Table } from "./api/table.js";
+export { TableSnapshot } from "./api/table-snapshot.js";
 export { type TagContents, Tags } from "./api/tags.js";
 export { TakeQuery } from "./api/take-query.js";
 export type { Expressions, UpdateRequest, Values } from "./api/update-request.js";

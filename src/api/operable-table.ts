@@ -4,11 +4,13 @@ import type { Finding } from "../chores/findings.js";
 import { type VerifyOptions, verifyTable } from "../chores/verify.js";
 import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
+import type { Snapshot } from "../commit/snapshot.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
 import { Findings } from "./findings.js";
 import type { OpenTable } from "./open-table.js";
 import type { AddResult } from "./results.js";
+import { TableSnapshot } from "./table-snapshot.js";
 import { UnbuiltTable } from "./unbuilt.js";
 import { BufferedWriter, type WriterOptions } from "./writer.js";
 
@@ -16,11 +18,19 @@ export abstract class OperableTable extends UnbuiltTable {
   readonly #open: OpenTable;
 
   readonly #checkWritable: () => void;
+  readonly #shown: () => Promise<Snapshot>;
 
-  constructor(open: OpenTable, checkWritable: () => void) {
+  /** @param shown the version that the handle shows at the moment */
+  constructor(open: OpenTable, checkWritable: () => void, shown: () => Promise<Snapshot>) {
     super();
+    this.#shown = shown;
     this.#open = open;
     this.#checkWritable = checkWritable;
+  }
+
+  /** Holds the version that this handle shows until the snapshot is closed: no cleanup removes what it needs. */
+  async snapshot(): Promise<TableSnapshot> {
+    return new TableSnapshot(this.#open, await this.#open.shared.lease.hold(this.#shown));
   }
 
   /**

@@ -61,7 +61,11 @@ export class Table extends OperableTable {
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    super(open, () => this.#checkWritable());
+    super(
+      open,
+      () => this.#checkWritable(),
+      () => this.#snapshot(),
+    );
     this.#open = open;
     this.#isConnected = isConnected;
   }

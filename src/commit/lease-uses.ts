@@ -1,7 +1,9 @@
 /**
  * What a process does with a table at the moment, and what its lease has to say for it.
  */
-import { type FileMark, newHolder } from "../format/file-marks.js";
+import { type FileMark, markOfDataFile, markOfDeletionFile, newHolder } from "../format/file-marks.js";
+import { DATA } from "../format/layout.js";
+import { nameOf } from "../store/paths.js";
 import type { Runtime } from "../support/runtime.js";
 import type { LeaseBody } from "./lease-file.js";
 
@@ -42,6 +44,11 @@ export class LeaseUses {
     return this.#uses.size > 0;
   }
 
+  /** True when files are being made now. */
+  get writing(): boolean {
+    return [...this.#uses].some((use) => use.kind !== "read");
+  }
+
   /** True when nothing needed the lease since the last heartbeat. */
   get idle(): boolean {
     return !this.busy && this.#recent.size === 0 && this.#looked === undefined;
@@ -49,6 +56,13 @@ export class LeaseUses {
 
   mark(): FileMark {
     return { holder: this.#holder, sequence: this.#sequence++ };
+  }
+
+  /** True when the file was made under the name that the holder has now. */
+  owns(path: string): boolean {
+    const name = nameOf(path);
+    const mark = path.startsWith(`${DATA}/`) ? markOfDataFile(name) : markOfDeletionFile(name);
+    return mark?.holder === this.#holder;
   }
 
   looked(version: number): void {

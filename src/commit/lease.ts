@@ -7,16 +7,15 @@
  * is published first, then the boundary is looked at: a vacuum announces first and looks at the leases then, so at
  * least one of the two sees the other.
  */
-import { type FileMark, markOfDataFile, markOfDeletionFile } from "../format/file-marks.js";
-import { DATA, VERSIONS } from "../format/layout.js";
+import type { FileMark } from "../format/file-marks.js";
+import { VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
-import { nameOf } from "../store/paths.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { Runtime, Timer } from "../support/runtime.js";
 import { type BoundaryMemo, isRetired, readBoundary } from "./boundary.js";
 import { encodeLease, type LeaseBody, type LeaseContent, leasePath } from "./lease-file.js";
 import { covers, LeaseUses, type Use } from "./lease-uses.js";
-import type { Snapshot } from "./snapshot.js";
+import type { Hold, Snapshot } from "./snapshot.js";
 
 /** What a lease has to know of its table. */
 export interface LeasedTable {
@@ -31,13 +30,6 @@ export interface LeaseOptions {
   /** False: no other process knows of this one; pins count inside the process only. */
   readonly published: boolean;
   readonly ttlMs: number;
-}
-
-/** A version in use, and what of the lease protects it. */
-export interface Hold {
-  readonly snapshot: Snapshot;
-  /** Calling it twice is the same as once. */
-  readonly release: () => void;
 }
 
 export const LEASE_DEFAULTS: LeaseOptions = { published: true, ttlMs: 60_000 };
@@ -60,6 +52,8 @@ export class Lease {
   #renewedAtMs = 0;
   #losses = 0;
   #tainted = false;
+  /** True when a power cut leaves the file: whose the files of a writer were has to be known after it. */
+  #durable = false;
   #vouchedFor: string | undefined;
   #running: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
@@ -119,6 +113,13 @@ export class Lease {
     );
   }
 
+  /** Holds once more a version that is held. */
+  again(snapshot: Snapshot): Hold {
+    const use = this.#uses.begin("read");
+    use.version = snapshot.version;
+    return this.#held(snapshot, use);
+  }
+
   /** From now until the answer is called, files that this process makes may belong to a write under way. */
   begin(): () => void {
     const use = this.#uses.begin("files");
@@ -127,7 +128,7 @@ export class Lease {
 
   /** Resolves when others can see the lease, which has to be before the first file is made. @throws UNAVAILABLE */
   async ready(): Promise<void> {
-    if (!this.#isFresh()) await this.renew();
+    if (!this.#isFresh() || !this.#durable) await this.renew();
   }
 
   /** Publishes what is in use now. @throws UNAVAILABLE */
@@ -156,7 +157,7 @@ export class Lease {
       if (!isThere || boundary.boundary.expelled.has(this.holder)) this.#lose();
       else this.#vouchedFor = boundary.identity;
     }
-    return this.#losses === 0 || paths.every((path) => this.#owns(path));
+    return this.#losses === 0 || paths.every((path) => this.#uses.owns(path));
   }
 
   /** Notes that files of this process may be left that nobody refers to. */
@@ -184,7 +185,7 @@ export class Lease {
     const { store } = this.#table;
     if (!tainted) await store.delete(path).catch(() => {});
     else if ((await store.head(path)) !== undefined) {
-      await this.#replace(path, { versions: [], from: undefined, settled, ended: true }).catch(() => {});
+      await this.#replace(path, { versions: [], from: undefined, settled, ended: true }, false).catch(() => {});
     }
   }
 
@@ -215,7 +216,7 @@ export class Lease {
   }
 
   #covers(use: Use): boolean {
-    if (!this.#isFresh()) return false;
+    if (!this.#isFresh() || (use.kind === "write" && !this.#durable)) return false;
     return [this.#published, this.#pending].every((body) => body === undefined || covers(body, use));
   }
 
@@ -233,6 +234,7 @@ export class Lease {
     const { runtime, store, boundary } = this.#table;
     if (!this.#options.published) {
       this.#published = this.#uses.body(this.#published);
+      this.#durable = true;
       await readBoundary(store, boundary);
       return;
     }
@@ -278,18 +280,21 @@ export class Lease {
     }
     const body = this.#uses.body(this.#published);
     this.#pending = body;
-    if (!isNew) await this.#replace(path, body);
-    else if ((await store.create(path, [this.#encode(body)], { durable: false })) === "exists") {
+    // Once is enough: renewals may be lost, the name stays.
+    const durable = !this.#durable && this.#uses.writing;
+    if (!isNew) await this.#replace(path, body, durable);
+    else if ((await store.create(path, [this.#encode(body)], { durable })) === "exists") {
       this.#lose();
       return false;
     }
     this.#published = body;
     this.#pending = undefined;
+    this.#durable ||= durable;
     return true;
   }
 
-  #replace(path: string, body: LeaseBody): Promise<void> {
-    return this.#table.store.replace(path, [this.#encode(body)], { durable: false });
+  #replace(path: string, body: LeaseBody, durable: boolean): Promise<void> {
+    return this.#table.store.replace(path, [this.#encode(body)], { durable });
   }
 
   #encode(body: LeaseBody): Uint8Array<ArrayBuffer> {
@@ -337,12 +342,7 @@ export class Lease {
     this.#pending = undefined;
     this.#vouchedFor = undefined;
     this.#tainted = false;
+    this.#durable = false;
     this.#uses.rename();
-  }
-
-  #owns(path: string): boolean {
-    const name = nameOf(path);
-    const mark = path.startsWith(`${DATA}/`) ? markOfDataFile(name) : markOfDeletionFile(name);
-    return mark?.holder === this.holder;
   }
 }

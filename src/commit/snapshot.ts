@@ -47,3 +47,10 @@ export class Snapshot {
     };
   }
 }
+
+/** A version in use, that nothing removes before it is released. */
+export interface Hold {
+  readonly snapshot: Snapshot;
+  /** Calling it twice is the same as once. */
+  readonly release: () => void;
+}

@@ -229,6 +229,8 @@ function copyVectors(
   length: number,
   size: number,
 ): Float32Array | Float64Array | undefined {
+  // Vectors of vectors name the array of their innermost items.
+  if ((element.typeId as number) !== TYPE_ID.float) return undefined;
   const ArrayClass = element.ArrayType as Float32ArrayConstructor | Float64ArrayConstructor;
   if (ArrayClass !== Float32Array && ArrayClass !== Float64Array) return undefined;
   const out = new ArrayClass(length * size);

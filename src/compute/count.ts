@@ -1,6 +1,7 @@
 /** Counts rows: from the manifest when nothing filters, else by reading the filter's columns only. */
 import type { BoundExpression } from "./expression/evaluate.js";
-import { pieceRows, type ScanMetrics, scanPieces } from "./pieces.js";
+import { pieceRows } from "./piece.js";
+import { type ScanMetrics, scanPieces } from "./pieces.js";
 import { needsOf, rootsOf, type ScanSource } from "./plan.js";
 
 /**

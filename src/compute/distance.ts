@@ -20,11 +20,12 @@ export interface Query {
 
 /** The query in the elements of the column it is compared with. */
 export function makeQuery(vector: ArrayLike<number>, metric: DistanceType, like: Elements): Query {
+  // Rounded as the column is, but kept in doubles, which the kernels need not widen for every row.
   const elements =
     like instanceof Float64Array
       ? Float64Array.from(vector)
       : like instanceof Float32Array
-        ? Float32Array.from(vector)
+        ? Float64Array.from(Float32Array.from(vector))
         : Uint8Array.from(vector);
   return { elements, metric, norm: Math.sqrt(dot(elements, 0, elements, elements.length)) };
 }

@@ -15,7 +15,8 @@ import { checkCount } from "./check-count.js";
 import { type DistanceType, distances, type Elements, makeQuery, type Query, widenHalves } from "./distance.js";
 import { selectRows } from "./expression/evaluate.js";
 import { sortKeysOf } from "./order.js";
-import { type Piece, pieceRows, type ScanMetrics, scanPieces } from "./pieces.js";
+import { type Piece, pieceRows } from "./piece.js";
+import { type ScanMetrics, scanPieces } from "./pieces.js";
 import { readPlaces } from "./places.js";
 import { needsOf, type ResolvedPlan, resolvePlan, rootsOf, type ScanPlan, type ScanSource } from "./plan.js";
 import { projectOutput } from "./project.js";
@@ -170,6 +171,7 @@ async function rank(source: ScanSource, plan: Search, metrics: ScanMetrics | und
     filter: prefilter,
     filterNeeds: needsOf(source.schema, prefilter === undefined ? [] : rootsOf(prefilter)),
     schema,
+    shared: true,
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
     ...(metrics === undefined ? {} : { metrics }),
   });

@@ -219,6 +219,9 @@ export function* windowsOf(fragments: Iterable<Fragment>, rules: WindowRules): G
   }
 }
 
+/** Rows of a batch inside a scan: large enough to amortise a batch, small enough for the caches. */
+export const STEP_ROWS = 1 << 15;
+
 export const WINDOW_BYTES = 4 << 20;
 const WINDOW_ROWS_MIN = 4096;
 const WINDOW_ROWS_MAX = 1 << 17;

@@ -2,7 +2,7 @@
 import type { Data, RecordBatch, Schema } from "apache-arrow";
 import { makeBatch, takeRows } from "../data/kernels/batches.js";
 import { evaluate } from "./expression/evaluate.js";
-import { type Piece, pickColumns, pieceOffsets } from "./pieces.js";
+import { type Piece, pickColumns, pieceOffsets } from "./piece.js";
 import type { ColumnNeeds, OutputColumn, ScanSource } from "./plan.js";
 import { loadRowSequences } from "./row-ids.js";
 import { withRowNumbers } from "./row-numbers.js";

@@ -1,9 +1,10 @@
 /**
- * Open data files and deletion vectors of one table, kept by path: files never change, so what is known of them holds
- * in every version.
+ * Open data files, deletion vectors and often needed columns of one table, kept by path: files never change, so what is
+ * known of them holds in every version.
  *
  * Bounded in bytes, the least used goes first. A failure is never kept.
  */
+import type { Data, RecordBatch } from "apache-arrow";
 import type { DataFile } from "../format/fragment.js";
 import { dataPath } from "../format/layout.js";
 import type { TableSchema } from "../format/schema.js";
@@ -15,6 +16,8 @@ import type { DataFileReader, FragmentCodec } from "./codec.js";
 
 /** Enough for footers of thousands of files. */
 export const CACHE_BYTES_DEFAULT = 64 << 20;
+/** Columns of filters and vectors that are asked for again and again. */
+export const KEPT_BYTES_DEFAULT = 64 << 20;
 /** A guess at what an open file costs beside the bytes it keeps: its footer, decoded. */
 const FOOTER_BYTES = 4096;
 const COLUMN_BYTES = 512;
@@ -30,6 +33,12 @@ export interface FileCacheOptions {
   /** The codecs that may meet in one table; a file's extension says which one reads it. */
   readonly codecs: readonly FragmentCodec[];
   readonly cacheBytesMax?: number;
+  readonly keptBytesMax?: number;
+}
+
+interface Kept {
+  readonly weight: number;
+  readonly value: Promise<readonly RecordBatch[]>;
 }
 
 export class FileCache {
@@ -39,10 +48,16 @@ export class FileCache {
   readonly #codecs: readonly FragmentCodec[];
   readonly #open: LruCache<string, { readonly weight: number; readonly value: Promise<unknown> }>;
 
+  /** The most bytes of batches that are kept. */
+  readonly keptBytesMax: number;
+  readonly #kept: LruCache<string, Kept>;
+
   constructor(options: FileCacheOptions) {
     this.store = options.store;
     this.#codecs = options.codecs;
     this.#open = new LruCache(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT, (entry) => entry.weight);
+    this.keptBytesMax = options.keptBytesMax ?? KEPT_BYTES_DEFAULT;
+    this.#kept = new LruCache(this.keptBytesMax, (entry) => entry.weight);
   }
 
   /**
@@ -70,8 +85,30 @@ export class FileCache {
     return value;
   }
 
+  /**
+   * The batches under `key`, read by `read` if they are not kept. They belong to the cache: whoever gets them neither
+   * changes them nor hands them out.
+   */
+  batches(key: string, read: () => AsyncIterable<RecordBatch>): Promise<readonly RecordBatch[]> {
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known.value;
+    const value = collect(read());
+    const entry = { weight: 0, value };
+    this.#kept.set(key, entry);
+    value.then(
+      (batches) => {
+        if (this.#kept.get(key) === entry) this.#kept.set(key, { weight: bytesHeld(batches), value });
+      },
+      () => {
+        if (this.#kept.get(key) === entry) this.#kept.delete(key);
+      },
+    );
+    return value;
+  }
+
   clear(): void {
     this.#open.clear();
+    this.#kept.clear();
   }
 
   async #openFile(file: DataFile, schema: TableSchema): Promise<OpenFile> {
@@ -97,4 +134,27 @@ export class FileCache {
       await bytes.release();
     }
   }
+}
+
+async function collect(batches: AsyncIterable<RecordBatch>): Promise<readonly RecordBatch[]> {
+  const all: RecordBatch[] = [];
+  for await (const batch of batches) all.push(batch);
+  return all;
+}
+
+/** Bytes of the buffers behind the batches, each counted once and whole. */
+function bytesHeld(batches: readonly RecordBatch[]): number {
+  const buffers = new Set<ArrayBufferLike>();
+  for (const batch of batches) addBuffers(batch.data, buffers);
+  let bytes = 1024;
+  for (const buffer of buffers) bytes += buffer.byteLength;
+  return bytes;
+}
+
+function addBuffers(data: Data, buffers: Set<ArrayBufferLike>): void {
+  for (const view of [data.valueOffsets, data.values, data.nullBitmap] as (ArrayBufferView | null | undefined)[]) {
+    if (view !== null && view !== undefined) buffers.add(view.buffer);
+  }
+  for (const child of data.children) addBuffers(child as Data, buffers);
+  for (const chunk of data.dictionary?.data ?? []) addBuffers(chunk as Data, buffers);
 }

@@ -112,9 +112,12 @@ function amongCandidates(
   return count;
 }
 
+const LEAST = -(2n ** 63n);
+const GREATEST = 2n ** 63n - 1n;
+
 /**
- * The same for 64-bit integers, read as two halves. The bounds must be safe integers or infinite: beyond them a double
- * rounds, but never across a bound.
+ * The same for 64-bit integers, read as two halves, so that no bigint is made. The bounds must be safe integers or
+ * infinite.
  */
 export function selectWords(
   words: BigInt64Array | BigUint64Array,
@@ -123,29 +126,62 @@ export function selectWords(
   unsigned: boolean,
   candidates: Uint32Array | undefined,
 ): Uint32Array {
-  const halves = new Int32Array(words.buffer as ArrayBuffer, words.byteOffset, words.length * 2);
+  const halves = new Uint32Array(words.buffer as ArrayBuffer, words.byteOffset, words.length * 2);
   const length = candidates?.length ?? rows;
   const out = new Uint32Array(length);
-  const { low, high } = range;
   const flip = range.outside ? 1 : 0;
-  // What a negative upper half is short of when the number has no sign.
-  const lift = unsigned ? 4294967296 : 0;
-  let count = 0;
-  if (candidates === undefined) {
-    for (let i = 0; i < length; i++) {
-      const top = halves[2 * i + 1] as number;
-      const value = (top < 0 ? top + lift : top) * 4294967296 + ((halves[2 * i] as number) >>> 0);
-      out[count] = i;
-      count += (value >= low && value <= high ? 1 : 0) ^ flip;
-    }
-    return out.subarray(0, count);
+  const least = unsigned ? 0n : LEAST;
+  const greatest = unsigned ? 2n ** 64n - 1n : GREATEST;
+  const low = clamp(range.low, least, greatest);
+  const high = clamp(range.high, least, greatest);
+  if (range.low > range.high || range.high < Number(least)) {
+    if (flip === 0) return out.subarray(0, 0);
+    if (candidates !== undefined) return candidates;
+    return out.subarray(0, fill(out, length));
   }
+  // Modulo 2^64, value - low is at most high - low for the values inside alone, signed or not.
+  const lowWord = Number(BigInt.asUintN(32, low));
+  const lowTop = Number(BigInt.asUintN(32, low >> 32n));
+  const spanWord = Number(BigInt.asUintN(32, high - low));
+  const spanTop = Number(BigInt.asUintN(32, (high - low) >> 32n));
+  let count = 0;
   for (let k = 0; k < length; k++) {
-    const row = candidates[k] as number;
-    const top = halves[2 * row + 1] as number;
-    const value = (top < 0 ? top + lift : top) * 4294967296 + ((halves[2 * row] as number) >>> 0);
+    const row = candidates === undefined ? k : (candidates[k] as number);
+    const word = halves[2 * row] as number;
+    const top = ((halves[2 * row + 1] as number) - lowTop - (word < lowWord ? 1 : 0)) >>> 0;
     out[count] = row;
-    count += (value >= low && value <= high ? 1 : 0) ^ flip;
+    const inside = top < spanTop || (top === spanTop && (word - lowWord) >>> 0 <= spanWord);
+    count += (inside ? 1 : 0) ^ flip;
+  }
+  return out.subarray(0, count);
+}
+
+function clamp(value: number, least: bigint, greatest: bigint): bigint {
+  if (value <= Number(least)) return least;
+  return value >= Number(greatest) ? greatest : BigInt(value);
+}
+
+const MARKS = 1 << 16;
+
+/** Rows of 64-bit integers that are (or, with `negated`, are not) among `items`; NULL rows are not looked at. */
+export function selectWordsIn(
+  words: BigInt64Array | BigUint64Array,
+  rows: number,
+  items: ReadonlySet<bigint>,
+  negated: boolean,
+  candidates: Uint32Array | undefined,
+): Uint32Array {
+  const halves = new Uint32Array(words.buffer as ArrayBuffer, words.byteOffset, words.length * 2);
+  // The low bits rule most rows out before a bigint is made of them.
+  const marks = new Uint8Array(MARKS);
+  for (const item of items) marks[Number(BigInt.asUintN(16, item))] = 1;
+  const length = candidates?.length ?? rows;
+  const out = new Uint32Array(length);
+  let count = 0;
+  for (let k = 0; k < length; k++) {
+    const row = candidates === undefined ? k : (candidates[k] as number);
+    const found = marks[(halves[2 * row] as number) & (MARKS - 1)] === 1 && items.has(words[row] as bigint);
+    if (found !== negated) out[count++] = row;
   }
   return out.subarray(0, count);
 }

@@ -22,13 +22,16 @@ export function selectLiteral(data: Data, test: BytesTest, candidates: Uint32Arr
   const exact = anchor === "both";
   const fromEnd = anchor === "end";
   const wanted = !test.negated;
+  const last = needle[size - 1];
   let count = 0;
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);
     const start = offsets[row] as number;
     const end = offsets[row + 1] as number;
-    const fits = exact ? end - start === size : end - start >= size;
-    if ((fits && equalsAt(bytes, fromEnd ? end - size : start, needle)) === wanted) out[count++] = row;
+    const at = fromEnd ? end - size : start;
+    // Texts of one column often differ at their ends.
+    const fits = (exact ? end - start === size : end - start >= size) && (size === 0 || bytes[at + size - 1] === last);
+    if ((fits && equalsAt(bytes, at, needle)) === wanted) out[count++] = row;
   }
   return out.subarray(0, count);
 }

@@ -8,7 +8,7 @@ import { type Data, type DataType, type RecordBatch, Type } from "apache-arrow";
 import type { CompareOperator } from "./ast.js";
 import { isPattern, type Node } from "./bound.js";
 import { columnData } from "./frame.js";
-import { type Range, selectNumbers, selectWords } from "./leaf-range.js";
+import { type Range, selectNumbers, selectWords, selectWordsIn } from "./leaf-range.js";
 import { selectLiteral, selectPattern, selectTexts } from "./leaf-text.js";
 import { words64 } from "./read.js";
 import { kindOf } from "./types.js";
@@ -177,10 +177,21 @@ function scanIn(
 ): Uint32Array | undefined {
   if (node.input.kind !== "column") return undefined;
   const data = columnData(batch, node.input.path);
-  if (!(data.valueOffsets instanceof Int32Array) || kindOf(data.type as DataType) === "list") return undefined;
+  const { set, negated } = node;
+  const wides = isWide(data) ? set.wides : undefined;
+  const texts = data.valueOffsets instanceof Int32Array && kindOf(data.type as DataType) !== "list";
+  if (wides === undefined && !texts) return undefined;
   // What is not found is unknown when NULL is among the items.
-  if (node.negated && node.hasNull) return new Uint32Array(0);
-  return dropNulls(selectTexts(data, node.set, node.negated, candidates), data);
+  if (negated && node.hasNull) return new Uint32Array(0);
+  if (wides !== undefined)
+    return dropNulls(selectWordsIn(words64(data), data.length, wides, negated, candidates), data);
+  return dropNulls(selectTexts(data, set, negated, candidates), data);
+}
+
+/** True for a column of 64-bit integers. */
+function isWide(data: Data): boolean {
+  const values: unknown = data.values;
+  return data.typeId !== Type.Dictionary && (values instanceof BigInt64Array || values instanceof BigUint64Array);
 }
 
 function scanLike(

@@ -36,8 +36,8 @@ const LEASE_TERM_MS = 10_000;
 /** A fragment that outweighs its neighbours waits until they have grown, so that each row is copied log n times. */
 const LARGEST_SHARE = 0.5;
 /** Between two tasks, writes that wait go first, for this many short pauses. */
-const PAUSES_MAX = 20;
-const PAUSE_MS = 5;
+const PAUSES_MAX = 4;
+const PAUSE_MS = 2;
 
 /** What maintenance did in this process since the table was opened. */
 export interface MaintenanceMetrics extends CompactionStats {

@@ -7,7 +7,7 @@ const WORKER = fileURLToPath(new URL("./worker.mjs", import.meta.url));
 export interface Job {
   readonly dir: string;
   readonly table: string;
-  readonly kind: "append" | "increment" | "delete" | "upsert";
+  readonly kind: "append" | "increment" | "delete" | "upsert" | "churn" | "compact";
   readonly worker: number;
   readonly [key: string]: unknown;
 }

@@ -33,6 +33,23 @@ const jobs = {
       say({ ack: id, version, numDeletedRows });
     }
   },
+  /** Adds rows of its own, changes each and deletes every third, one by one. */
+  async churn(table) {
+    for (let i = 0; i < job.count; i++) {
+      const id = job.worker * 1_000_000 + i;
+      await table.add([{ id, worker: job.worker, n: 0 }]);
+      await table.update({ where: `id = ${id}`, valuesSql: { n: "n + 1" } });
+      if (i % 3 === 0) await table.delete(`id = ${id}`);
+      say({ ack: id });
+    }
+  },
+  /** Compacts again and again for `forMs`. */
+  async compact(table) {
+    for (const end = performance.now() + job.forMs; performance.now() < end; ) {
+      const { compaction } = await table.optimize({ targetRowsPerFragment: job.targetRows });
+      say({ removed: compaction.fragmentsRemoved, added: compaction.fragmentsAdded });
+    }
+  },
   /** Upserts the same keys as every other worker. */
   async upsert(table) {
     for (let round = 0; round < job.count; round++) {
@@ -49,7 +66,7 @@ try {
   const table = await db.openTable(job.table);
   say({ ready: job.worker });
   await jobs[job.kind](table);
-  await db.close();
+  if (!job.forget) await db.close();
 } catch (error) {
   say({ error: error.code ?? "?", message: error.message });
   process.exitCode = 1;

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Field, Int32, Struct } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FragmentList } from "../../src/format/fragment-list.js";
 import { parseManifestName } from "../../src/format/layout.js";
@@ -214,6 +215,18 @@ test("a table in the legacy format is refused by name, also when only its files 
     ),
   }));
   await expect(database.openTable("old_files")).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
+});
+
+test("a null struct is refused by name in a table of version 2.0, which cannot hold it", async () => {
+  changedCopy("types_2_0", "old_structs", (manifest) => manifest);
+  const table = await database.openTable("old_structs");
+  await table.addColumns(new Field("pair", new Struct([new Field("x", new Int32(), true)]), true));
+  await expect(table.add([{ int32: 1, pair: null }])).rejects.toMatchObject({
+    code: "NOT_SUPPORTED",
+    message: expect.stringContaining("pair"),
+  });
+  await table.add([{ int32: 1, pair: { x: 5 } }]);
+  expect(await table.countRows("pair.x = 5")).toBe(1);
 });
 
 test("a manifest without a file version gets the one of its files, so that native can append to it", async () => {

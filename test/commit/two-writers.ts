@@ -9,6 +9,7 @@ import { Database } from "../../src/api/database.js";
 import { settingsOf } from "../../src/api/options.js";
 import { listHead, listVersionNames } from "../../src/commit/head.js";
 import { readManifest } from "../../src/commit/log.js";
+import type { ConflictCount } from "../../src/commit/meters.js";
 import { nextManifest } from "../../src/commit/next-manifest.js";
 import { deletionPath, manifestPath } from "../../src/format/layout.js";
 import { encodeManifest, type Manifest } from "../../src/format/manifest.js";
@@ -31,8 +32,8 @@ export interface Ending {
   readonly mine: string;
   readonly theirs: string;
   readonly result: unknown;
-  /** How often the first operation was run again from the start. */
-  readonly reruns: number;
+  /** What the resolver said of the first operation when it met others. */
+  readonly verdicts: readonly ConflictCount[];
   readonly content: string;
   /** Files that no version names. */
   readonly leftovers: readonly string[];
@@ -44,13 +45,8 @@ const SCHEMA = new arrow.Schema([
   new arrow.Field("s", new arrow.Utf8(), true),
 ]);
 
-function connection(store: ObjectStore, onSleep: () => void = () => {}): Connection {
-  const runtime = {
-    ...systemRuntime,
-    sleep: async () => {
-      onSleep();
-    },
-  };
+function connection(store: ObjectStore): Connection {
+  const runtime = { ...systemRuntime, sleep: async () => {} };
   const settings = settingsOf({ runtime, dataFormat: "arrow", maintenance: { auto: false } });
   return new Connection(new Database(store, "memory://"), settings);
 }
@@ -72,8 +68,7 @@ function rows(from: number) {
 export async function race(mine: Act, theirs: Act, stop: Stop): Promise<Ending> {
   const { store, theirs: theirTable } = await world();
   const wrapped = new WrappedStore(store);
-  let reruns = 0;
-  const myTable = await connection(wrapped, () => reruns++).openTable("t");
+  const myTable = await connection(wrapped).openTable("t");
   let theirEnding: Promise<{ code: string }> | undefined;
   const once = async () => {
     theirEnding ??= ended(theirs(theirTable, within(store, "t.lance")));
@@ -96,7 +91,7 @@ export async function race(mine: Act, theirs: Act, stop: Stop): Promise<Ending> 
     mine: code,
     theirs: (await theirEnding)?.code ?? "never ran",
     result: value,
-    reruns,
+    verdicts: myTable.metrics().conflicts.byPair,
     content: await contentOf(theirTable),
     leftovers: await leftovers(within(store, "t.lance")),
   };

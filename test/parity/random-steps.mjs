@@ -152,6 +152,7 @@ const STEPS = {
       after: () => replaceColumn(plan, old.name),
     };
   },
+  optimize: () => ({ text: "optimize", run: (table) => table.optimize() }),
   tag: (random) => {
     const name = `t${random.below(3)}`;
     return {
@@ -186,7 +187,6 @@ const STEPS = {
 
 /** Only native does these, whoever's turn it is. */
 const NATIVE_STEPS = {
-  optimize: () => ({ text: "optimize", run: (table) => table.optimize() }),
   index: (random) => {
     const column = random.pick(["id", "n", "s"]);
     return { text: `index ${column}`, run: (table) => table.createIndex(column), optional: true };
@@ -198,7 +198,7 @@ const LOTTERY = Object.keys(STEPS).flatMap((name) => Array(WEIGHTS[name] ?? 1).f
 
 /** The next change: `run(table, name)` on a table of either side, `after()` once when it is done. */
 export function randomStep(random, plan) {
-  if (random.below(8) === 0) {
+  if (random.below(12) === 0) {
     const name = random.pick(Object.keys(NATIVE_STEPS));
     return { ...NATIVE_STEPS[name](random, plan), nativeOnly: true };
   }

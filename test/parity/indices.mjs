@@ -58,6 +58,9 @@ const CHANGES = {
   "delete of everything that is covered": (table) => table.delete("id < 600 OR id >= 10000"),
   "rows again": (table) => table.add(rows(30, 5000)),
   overwrite: (table) => table.add(asTable(rows(100)), { mode: "overwrite" }),
+  "more rows": (table) => table.add(rows(30, 5020)),
+  "update of some of them": (table) => table.update({ where: "id < 5010", valuesSql: { n: "3" } }),
+  compaction: (table) => table.optimize(),
 };
 
 const FILTERS = [
@@ -147,7 +150,8 @@ async function main() {
           // The ids of rows without stable row ids say where native and we put them, which may differ.
           if (key === "lineage" && !stable) continue;
           // Native lets an index follow rows whose column did not change; we leave them to be scanned until optimize().
-          if (key === "covered" && stable) continue;
+          // Native's optimize() indexes rows besides.
+          if (key === "covered" && (stable || what === "compaction")) continue;
           const [a, b] = [String(wanted[key]), String(seen[key])];
           if (a !== b) {
             const at = [...a].findIndex((letter, j) => letter !== b[j]);

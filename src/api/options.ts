@@ -73,6 +73,7 @@ export function settingsOf(options: ConnectionOptions): Settings {
   atLeast(0, settings.maintenance.maxDeletedShare, "maintenance.maxDeletedShare");
   atLeast(0, settings.maintenance.intervalMs, "maintenance.intervalMs");
   atLeast(1 << 20, settings.maintenance.maxBytes, "maintenance.maxBytes");
+  atLeast(0, settings.maintenance.retentionMs, "maintenance.retentionMs");
   atLeast(1, settings.queue.capacity, "queue.capacity");
   atLeast(1, settings.queue.maxBatch, "queue.maxBatch");
   atLeast(1, settings.queue.maxGroupRows, "queue.maxGroupRows");

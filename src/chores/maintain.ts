@@ -1,14 +1,16 @@
 /**
  * Automatic maintenance: compacts a table in the background, after commits of this process, when it has grown out of
- * shape.
+ * shape, and removes versions that are older than they have to be.
  *
  * It never fails a write and never keeps the process alive: it runs one small task at a time, lets waiting writes go
  * first between tasks, and what goes wrong is counted, not thrown.
  */
+import { manifestPath } from "../format/layout.js";
 import type { Timer } from "../support/runtime.js";
 import { type CompactionContext, type CompactionStats, compact } from "./compact.js";
 import { MaintenanceLease } from "./maintain-lease.js";
 import { type CompactionRules, isHollow, planCompaction, TARGET_ROWS } from "./plan-compaction.js";
+import { vacuum } from "./vacuum.js";
 
 export interface MaintenanceOptions {
   /** False: nothing happens by itself. */
@@ -21,6 +23,8 @@ export interface MaintenanceOptions {
   readonly intervalMs: number;
   /** Bytes that one task reads and may hold in memory. */
   readonly maxBytes: number;
+  /** Versions older than this, in milliseconds, are cleaned up; Infinity keeps all. */
+  readonly retentionMs: number;
 }
 
 export const MAINTENANCE_DEFAULTS: MaintenanceOptions = {
@@ -29,6 +33,7 @@ export const MAINTENANCE_DEFAULTS: MaintenanceOptions = {
   maxDeletedShare: 0.2,
   intervalMs: 200,
   maxBytes: 64 * 1024 * 1024,
+  retentionMs: 7 * 86_400_000,
 };
 
 /** A process that stopped loses the lease after this time. */
@@ -39,12 +44,17 @@ const LARGEST_SHARE = 0.5;
 const PAUSES_MAX = 4;
 const PAUSE_MS = 2;
 
+/** A process looks for old versions at most this often. */
+const CLEANUP_INTERVAL_MS = 600_000;
+
 /** What maintenance did in this process since the table was opened. */
 export interface MaintenanceMetrics extends CompactionStats {
   /** Compactions that were started. */
   readonly runs: number;
   /** Times that another process had the lease. */
   readonly leaseMisses: number;
+  readonly oldVersionsRemoved: number;
+  readonly bytesRemoved: number;
   readonly errors: number;
   readonly lastError: unknown;
 }
@@ -63,6 +73,7 @@ export class Maintenance {
   #settled = 0;
   #commits = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  #cleanedMs = Number.NEGATIVE_INFINITY;
 
   /** @param waitingWrites how many writes wait in this process for their turn */
   constructor(context: CompactionContext, options: MaintenanceOptions, waitingWrites: () => number) {
@@ -150,9 +161,35 @@ export class Maintenance {
         filesRemoved: this.#metrics.filesRemoved + done.filesRemoved,
         filesAdded: this.#metrics.filesAdded + done.filesAdded,
       };
+      if (!this.#stopped) await this.#cleanUp();
     } finally {
       await this.#lease.release();
     }
+  }
+
+  /** Removes old versions, if the oldest one is older than it has to be. */
+  async #cleanUp(): Promise<void> {
+    const { table } = this.#context;
+    const { retentionMs } = this.#options;
+    const nowMs = table.runtime.monotonicMs();
+    if (nowMs - this.#cleanedMs < Math.min(CLEANUP_INTERVAL_MS, retentionMs)) return;
+    this.#cleanedMs = nowMs;
+    const olderThanMs = table.runtime.now() - retentionMs;
+    const [oldest] = await table.versions();
+    if (oldest === undefined || oldest.version === table.head?.version) return;
+    const info = await table.store.head(manifestPath(oldest.version, oldest.scheme));
+    if (info === undefined || info.modifiedMs >= olderThanMs) return;
+    const { oldVersionsRemoved, bytesRemoved } = await vacuum(table, {
+      olderThanMs,
+      deleteUnverified: false,
+      dryRun: false,
+      timeoutMs: 0,
+    });
+    this.#metrics = {
+      ...this.#metrics,
+      oldVersionsRemoved: this.#metrics.oldVersionsRemoved + oldVersionsRemoved,
+      bytesRemoved: this.#metrics.bytesRemoved + bytesRemoved,
+    };
   }
 
   /** Between two tasks: waiting writes go first, and a process that has nothing else to do may end. */
@@ -172,6 +209,8 @@ const NOTHING_DONE: MaintenanceMetrics = {
   filesAdded: 0,
   runs: 0,
   leaseMisses: 0,
+  oldVersionsRemoved: 0,
+  bytesRemoved: 0,
   errors: 0,
   lastError: undefined,
 };

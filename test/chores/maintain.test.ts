@@ -103,7 +103,23 @@ describe("automatic maintenance", () => {
     expect(await table.countRows()).toBe(21);
   });
 
-  test.each(["minFragments", "maxDeletedShare", "intervalMs", "maxBytes"])(
+  test("removes versions older than the retention, and keeps all without one", async () => {
+    const versionsAfter = async (retentionMs: number) => {
+      const db = await connect("memory://", { maintenance: { ...EAGER, retentionMs } });
+      const table = await db.createTable("t", [{ id: 0 }]);
+      for (let id = 1; id < 60; id++) await table.add([{ id }]);
+      await systemRuntime.sleep(50);
+      expect(await table.countRows()).toBe(60);
+      const versions = await table.listVersions();
+      await db.close();
+      return versions.length;
+    };
+    expect(await versionsAfter(0)).toBeLessThan(50);
+    expect(await versionsAfter(60_000)).toBeGreaterThan(60);
+    expect(await versionsAfter(Number.POSITIVE_INFINITY)).toBeGreaterThan(60);
+  });
+
+  test.each(["minFragments", "maxDeletedShare", "intervalMs", "maxBytes", "retentionMs"])(
     "refuses a %s that is no number",
     async (name) => {
       await expect(connect("memory://", { maintenance: { [name]: "many" } })).rejects.toMatchObject({

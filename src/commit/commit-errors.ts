@@ -1,6 +1,6 @@
 /** How a commit says that it did not succeed, or that nobody knows. */
 import { TableError } from "../support/errors.js";
-import type { Winner } from "./commit.js";
+import type { Winner } from "./commit-result.js";
 
 /** Another writer made a change that only the caller can weigh against this one. */
 export function conflict(

@@ -10,8 +10,8 @@ import { encodeManifest, type Manifest } from "../format/manifest.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
 import { isTableError, type TableError } from "../support/errors.js";
 import { busy, conflict, unknownOutcome } from "./commit-errors.js";
+import type { CommitOptions, CommitResult, Winner } from "./commit-result.js";
 import { graver, judge, type Verdict } from "./conflicts.js";
-import type { Durability } from "./durability.js";
 import { type Expressed, express } from "./express.js";
 import { claimedFragments } from "./judgements.js";
 import { publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
@@ -20,24 +20,6 @@ import { nextManifest } from "./next-manifest.js";
 import type { Proposal } from "./proposal.js";
 import type { SharedTable } from "./shared-table.js";
 import { Snapshot } from "./snapshot.js";
-
-export interface CommitOptions {
-  readonly durability: Durability;
-  /** A commit that may be rebased keeps trying for this long, milliseconds, then BUSY. */
-  readonly timeoutMs: number;
-}
-
-/** `again`: the operation has to be computed again, on a newer version; nothing of it is left on disk. */
-export type CommitResult =
-  | { readonly kind: "committed"; readonly snapshot: Snapshot; readonly attempts: number; readonly rebases: number }
-  | { readonly kind: "again"; readonly winners: readonly Winner[] };
-
-/** An operation that was committed between my read version and my attempt. */
-export interface Winner {
-  readonly version: number;
-  readonly operation: string;
-  readonly verdict: Verdict;
-}
 
 interface Attempt {
   readonly transaction: Transaction;
@@ -86,6 +68,7 @@ class CommitRun {
   /** When the last race was found lost, and when its winner was known; undefined before the first loss. */
   #lostMs: number | undefined;
   #readMs = 0;
+  #turnMs = 0;
 
   constructor(table: SharedTable, base: Snapshot, proposal: Proposal, options: CommitOptions) {
     this.#table = table;
@@ -100,20 +83,17 @@ class CommitRun {
   async loop(): Promise<CommitResult> {
     const { runtime } = this.#table;
     const startedMs = runtime.monotonicMs();
-    let head = this.#firstHead();
+    let head = this.#base;
     for (;;) {
       this.#attempts++;
-      const verdict = await this.#judgeUpTo(head);
-      if (verdict === "retry") return { kind: "again", winners: this.#winners };
-      if (verdict === "fail") throw this.#conflict();
-      if (verdict === "rebase") this.#rebases++;
-      const attemptMs = runtime.monotonicMs();
       const { kind } = this.#proposal.intent;
       const leftMs = this.#options.timeoutMs - (runtime.monotonicMs() - startedMs);
-      const committed = await this.#table.publishing.runExclusive(kind, () => this.#attempt(head), Math.max(0, leftMs));
-      if (committed !== undefined) {
-        this.#table.contention.won(this.#attempts - 1, runtime.monotonicMs() - attemptMs);
-        return { kind: "committed", snapshot: committed, attempts: this.#attempts, rebases: this.#rebases };
+      const turn = await this.#table.publishing.runExclusive(kind, () => this.#turn(head), Math.max(0, leftMs));
+      if (turn === "retry") return { kind: "again", winners: this.#winners };
+      if (turn === "fail") throw this.#conflict();
+      if (turn !== undefined) {
+        this.#table.contention.won(this.#attempts - 1, runtime.monotonicMs() - this.#turnMs);
+        return { kind: "committed", snapshot: turn, attempts: this.#attempts, rebases: this.#rebases };
       }
       if (this.#expelled) return { kind: "again", winners: this.#winners };
       if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) {
@@ -134,10 +114,18 @@ class CommitRun {
     await Promise.all(paths.map((path) => this.#table.store.delete(path).catch(() => this.#table.lease.taint())));
   }
 
-  /** The first attempt trusts the head in memory: if it is old, the name is taken and nothing is lost but a link. */
-  #firstHead(): Snapshot {
+  /**
+   * One attempt on `from`, or on a newer head that this process has learned of while the commit waited for its turn.
+   * If that is old too, the name is taken and nothing is lost but a link; undefined then.
+   */
+  async #turn(from: Snapshot): Promise<Snapshot | "retry" | "fail" | undefined> {
+    this.#turnMs = this.#table.runtime.monotonicMs();
     const known = this.#table.head;
-    return known !== undefined && known.version >= this.#base.version ? known : this.#base;
+    const head = known !== undefined && known.version > from.version ? known : from;
+    const verdict = await this.#judgeUpTo(head);
+    if (verdict === "retry" || verdict === "fail") return verdict;
+    if (verdict === "rebase") this.#rebases++;
+    return this.#attempt(head);
   }
 
   /** The gravest verdict on everything committed after what was judged last, up to `head`. */
@@ -171,7 +159,7 @@ class CommitRun {
     return info !== undefined && info.identity === judged.identity;
   }
 
-  /** The table was dropped and made again, or a version is missing: what came between cannot be judged. */
+  /** The table was dropped and made again: what came between cannot be judged. */
   #replaced(head: Snapshot): Verdict {
     return this.#lost(head.version, "table was replaced");
   }

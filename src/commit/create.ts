@@ -5,7 +5,7 @@ import { manifestPath, VERSIONS } from "../format/layout.js";
 import { encodeManifest, type Manifest } from "../format/manifest.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
 import { isTableError, TableError } from "../support/errors.js";
-import type { CommitOptions } from "./commit.js";
+import type { CommitOptions } from "./commit-result.js";
 import { publishVersion, readManifest, readTransaction, stageVersion } from "./log.js";
 import { nextManifest } from "./next-manifest.js";
 import type { Proposal } from "./proposal.js";

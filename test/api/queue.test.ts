@@ -123,6 +123,15 @@ describe("a direct write", () => {
     expect(table.writeQueueMetrics().executions).toBe(0);
   });
 
+  test("takes its turn beside others of its process, and stages no version that is lost from the start", async () => {
+    const table = await tableWith(START);
+    const before = table.writeQueueMetrics().physicalSyncs;
+    const writes = Array.from({ length: 16 }, (_, id) => table.add([{ id: 100 + id, n: 0 }], { direct: true }));
+    expect((await Promise.all(writes)).map((result) => result.attempts)).toEqual(writes.map(() => 1));
+    expect(table.writeQueueMetrics().physicalSyncs - before).toBe(4 * writes.length);
+    expect(table.metrics().conflicts.lostRaces).toBe(0);
+  });
+
   test("is the only kind when the queue is switched off", async () => {
     const table = await tableWith(START, { queue: { enabled: false } });
     await Promise.all([table.add([{ id: 4, n: 40 }]), table.delete("id = 1")]);

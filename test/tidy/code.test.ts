@@ -130,7 +130,7 @@ describe("the source keeps to the house rules", () => {
   });
 
   test("every file says first what it is for", () => {
-    const silent = sources.filter(({ text }) => !/^\/(\*\*|\/)/.test(text));
+    const silent = sources.filter(({ text }) => !/^(#!.*\n)?\/(\*\*|\/)/.test(text));
     expect(silent.map(({ path }) => path)).toEqual([]);
   });
 

@@ -1,0 +1,65 @@
+/** What the verbs of the command share: opening a database or a table for the time of one verb, and what users type. */
+import { InvalidArgumentError } from "commander";
+import type { Connection } from "../connection.js";
+import type { Table } from "../table.js";
+
+/** Thrown when the answer is no: findings, something failed. The message is printed already. */
+export class Failed extends Error {}
+
+/** Runs `use` on the database, and closes it. */
+export async function withDatabase<T>(uri: string, use: (db: Connection) => Promise<T>): Promise<T> {
+  // Help and usage errors come at once: the library is loaded by the first verb that needs it.
+  const { connect } = await import("../connection.js");
+  const db = await connect(uri, { maintenance: { auto: false } });
+  try {
+    return await use(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Runs `use` on a table, at `version` if one is asked for: a number, a tag, or a date. */
+export function withTable<T>(
+  uri: string,
+  name: string,
+  use: (table: Table) => Promise<T>,
+  version?: number | string | Date,
+): Promise<T> {
+  return withDatabase(uri, async (db) => {
+    const table = await db.openTable(name);
+    if (version !== undefined) await table.checkout(version);
+    return use(table);
+  });
+}
+
+/** A whole number of at least `least`, or a usage error. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It has to be a whole number of at least ${least}.`);
+  };
+}
+
+/** A version as people name it: a number, a date as in 2026-01-31T12:00:00Z, else a tag. */
+export function versionName(text: string): number | string | Date {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  if (/^\d{4}-\d\d-\d\d([T ]\S+)?$/.test(text)) {
+    const date = new Date(text);
+    if (!Number.isNaN(date.getTime())) return date;
+  }
+  return text;
+}
+
+/** A moment: a date, or an age as in 7d, 12h, 30m, now. */
+export function moment(text: string): (nowMs: number) => Date {
+  const age = /^(\d+)([smhd])$/.exec(text);
+  const date = new Date(text);
+  if (text === "now") return (nowMs) => new Date(nowMs);
+  if (age !== null) {
+    const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[age[2] as "s" | "m" | "h" | "d"];
+    return (nowMs) => new Date(nowMs - Number(age[1]) * unitMs);
+  }
+  if (!Number.isNaN(date.getTime())) return () => date;
+  throw new InvalidArgumentError("It has to be a date (2026-01-31T12:00:00Z), an age (7d, 12h, 30m), or now.");
+}

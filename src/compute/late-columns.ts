@@ -5,9 +5,9 @@
  */
 import type { Data, RecordBatch } from "apache-arrow";
 import type { FragmentReader } from "../data/fragment.js";
-import { concatBatches, makeBatch, sliceRows, takeRows } from "../data/kernels/batches.js";
+import { concatBatches, makeBatch, sliceRows } from "../data/kernels/batches.js";
 import type { TableSchema } from "../format/schema.js";
-import { type Piece, pieceOffsets, pieceRows } from "./piece.js";
+import { copyPiece, type Piece, pieceOffsets, pieceRows } from "./piece.js";
 import { STEP_ROWS, type Window } from "./plan.js";
 
 /** One piece with all columns of the matching rows: those of the filter from memory, the rest from the files. */
@@ -28,10 +28,7 @@ export async function completeMatches(
   }
   const read: RecordBatch[] = [];
   for await (const batch of reader.read({ schema: rest, rows: { offsets } })) read.push(batch);
-  const early =
-    filtered.nodes.length === 0
-      ? []
-      : concatBatches(pieces.map((piece) => takeRows(piece.batch, piece.selected!))).data.children;
+  const early = concatBatches(pieces.map((piece) => copyPiece(piece).batch)).data.children;
   const batch = joinColumns(schema, filtered, early, rest, concatBatches(read).data.children, rows);
   return { fragment: reader.fragment, batch, selected: undefined, offsets };
 }

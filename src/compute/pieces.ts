@@ -198,17 +198,18 @@ async function readMatching(
     start += batch.numRows;
   }
   if (pieces.length === 0) return [];
-  if (without(schema, filterNeeds.schema).nodes.length === 0) {
+  const rest = without(schema, filterNeeds.schema);
+  if (rest.nodes.length === 0) {
     const narrow = pieces.map((piece) => ({ ...piece, batch: pickColumns(piece.batch, schema) }));
     return batches === undefined || schema.nodes.length === 0 ? narrow : narrow.map(copyPiece);
   }
+  if (matched * LONE_ROW_BYTES < (window.end - window.start) * rowBytes(rest)) {
+    return [await completeMatches(reader, pieces, schema, rest, filterNeeds.schema)];
+  }
   // What the cache holds is not handed out, so that nobody can change it there.
-  const filtered = batches === undefined ? filterNeeds.schema : without(filterNeeds.schema, filterNeeds.schema);
-  const rest = without(schema, filtered);
-  const alone = matched * LONE_ROW_BYTES < (window.end - window.start) * rowBytes(rest);
-  return alone
-    ? [await completeMatches(reader, pieces, schema, rest, filtered)]
-    : await completeWindow(reader, window, pieces, schema, rest, filtered);
+  return batches === undefined
+    ? await completeWindow(reader, window, pieces, schema, rest, filterNeeds.schema)
+    : await completeWindow(reader, window, pieces, schema, schema, without(schema, schema));
 }
 
 /** The window's batches by way of the cache; undefined when the version has more of these columns than it can hold. */

@@ -17,6 +17,11 @@ const FIXED_BYTES = 8 + 16;
 const WHOLE_BYTES = 262_144;
 const TAIL_BYTES = 65_536;
 
+/** Length of the section for so many bytes before it. */
+export function checksumsLength(dataBytes: number): number {
+  return (Math.ceil(dataBytes / BLOCK_BYTES) * 4 + FIXED_BYTES + 7) & ~7;
+}
+
 /** The section for `chunks` (all bytes before it) and `footer` (all bytes after it). */
 export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Array): Uint8Array {
   const crcs: number[] = [];
@@ -36,7 +41,7 @@ export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Arra
     }
   }
   if (filled > 0) crcs.push(crc);
-  const length = (crcs.length * 4 + FIXED_BYTES + 7) & ~7;
+  const length = checksumsLength(crcs.length * BLOCK_BYTES);
   const out = new Uint8Array(length);
   const view = new DataView(out.buffer);
   for (let i = 0; i < crcs.length; i++) view.setUint32(i * 4, crcs[i]!, true);
@@ -147,7 +152,8 @@ export class CheckedFile {
         corrupt(this.path, start, `a reference to bytes ${start} to ${end}, outside the file's data`),
       );
     }
-    if (this.#whole !== undefined) return Promise.resolve(this.#whole.subarray(start, end));
+    // What is kept is not handed out: a caller may write into the columns that it gets.
+    if (this.#whole !== undefined) return Promise.resolve(this.#whole.slice(start, end));
     if (start === end) return Promise.resolve(new Uint8Array(0));
     return new Promise((resolve, reject) => {
       this.#pending.push({ start, end, resolve, reject });

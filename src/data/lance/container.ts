@@ -198,7 +198,8 @@ export async function openContainer(source: ByteSource): Promise<Container> {
   const footer = decodeFooter(tail, path, sizeBytes);
 
   const read = async (start: number, end: number): Promise<Uint8Array> => {
-    if (start >= tailStart) return tail.subarray(start - tailStart, end - tailStart);
+    // What is kept is not handed out: a caller may write into the columns that it gets.
+    if (start >= tailStart) return tail.slice(start - tailStart, end - tailStart);
     const bytes = await source.read(start, end);
     if (bytes.byteLength !== end - start) throw corrupt(path, start, "fewer bytes than the file's size says");
     return bytes;

@@ -6,7 +6,7 @@
  */
 import { concat, WireWriter } from "../../../format/wire.js";
 import { assert } from "../../../support/errors.js";
-import { encodeChecksums } from "../../checksums.js";
+import { checksumsLength, encodeChecksums } from "../../checksums.js";
 import { BUFFER_ALIGNMENT, FOOTER_BYTES, FOOTER_MAGIC } from "../container.js";
 import type { EncodedColumn, EncodedPage } from "./page.js";
 
@@ -116,11 +116,6 @@ export function encodeContainer(
 }
 
 type Extent = readonly [position: number, sizeBytes: number];
-
-/** Length of the section that data/checksums.ts writes for so many bytes: the footer before it is full of positions. */
-function checksumsLength(dataBytes: number): number {
-  return (Math.ceil(dataBytes / 16_384) * 4 + 24 + 7) & ~7;
-}
 
 /** Column metadata, the two tables and the footer, which begin at `start`. */
 function encodeTail(

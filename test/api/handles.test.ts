@@ -140,3 +140,26 @@ test("a drop waits for the writes of this process that were called before it", a
   const fresh = await db.createTable("t", [{ id: 9 }]);
   expect([await ids(table), await fresh.version()]).toEqual([[9], 1]);
 });
+
+test("an iterable is read once: whoever loses to an overwrite is told, instead of writing nothing", async () => {
+  const here = await (await connected(directory)).createTable("t", [{ id: 1 }]);
+  const db = await connectedApart(directory);
+  const there = await db.openTable("t");
+  const overwrites: ((data: AsyncIterable<{ id: number }[]>) => Promise<unknown>)[] = [
+    (data) => here.add(data, { mode: "overwrite" }),
+    async (data) => (await connected(directory)).createTable("t", data, { mode: "overwrite" }),
+  ];
+  for (const overwrite of overwrites) {
+    async function* rows() {
+      yield [{ id: 5 }];
+      // Another process overwrites while the rows of this one are still coming.
+      await there.add([{ id: 6 }], { mode: "overwrite" });
+      yield [{ id: 7 }];
+    }
+    const ending = await overwrite(rows()).then(
+      () => "done",
+      (error: { code: string }) => error.code,
+    );
+    expect([ending, await ids(there)]).toEqual(ending === "done" ? ["done", [5, 7]] : ["CONFLICT", [6]]);
+  }
+});

@@ -8,6 +8,8 @@ import { settingsOf } from "../../src/api/options.js";
 import { Connection, type ConnectionOptions, connect, type DataFormat, type Table } from "../../src/index.js";
 import { openStore } from "../../src/store/open.js";
 
+/** No syncs, which other tests prove, and no compaction that commits a version of its own. */
+const QUIET: ConnectionOptions = { durability: "relaxed", maintenance: { auto: false } };
 const open: Connection[] = [];
 const directories: string[] = [];
 
@@ -25,14 +27,14 @@ export function freshDirectory(): string {
 
 /** A connection that is closed after the test. */
 export async function connected(uri: string, options: ConnectionOptions = {}): Promise<Connection> {
-  const connection = await connect(uri, { durability: "relaxed", ...options });
+  const connection = await connect(uri, { ...QUIET, ...options });
   open.push(connection);
   return connection;
 }
 
 /** A connection that shares no memory with the others of this process: what another process would have. */
 export async function connectedApart(directory: string, options: ConnectionOptions = {}): Promise<Connection> {
-  const settings = settingsOf({ durability: "relaxed", ...options });
+  const settings = settingsOf({ ...QUIET, ...options });
   const connection = new Connection(new Database(openStore(directory), directory), settings);
   open.push(connection);
   return connection;

@@ -208,8 +208,10 @@ test("requests are few: a fresh handle, a look, an append, a delete", async () =
     const settings = settingsOf({ dataFormat: "arrow", durability: "relaxed", maintenance: { auto: false } });
     return new Connection(new Database(store, "memory://"), settings);
   };
-  const table = await connection().createTable("t", [{ id: 1 }]);
+  const first = connection();
+  const table = await first.createTable("t", [{ id: 1 }]);
   for (let id = 2; id <= 12; id++) await table.add([{ id }]);
+  await first.close();
   await store.replace(`t.lance/${HINT_PATH}`, text('{"version":12}'), QUICK);
   const inTable = (call: Parameters<WrappedStore["count"]>[0], part = "t.lance/") => store.count(call, part);
 

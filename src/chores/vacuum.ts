@@ -18,10 +18,10 @@ import { leasePath } from "../commit/lease-file.js";
 import { readManifest } from "../commit/log.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import { DATA_FORMAT_KEY } from "../format/flags.js";
-import { manifestPath, VERSIONS } from "../format/layout.js";
+import { DELETIONS, manifestPath, VERSIONS } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
-import { joinPath, temporaryTarget } from "../store/paths.js";
+import { joinPath, temporaryPath, temporaryTarget } from "../store/paths.js";
 import { type Holder, readHolders } from "./holders.js";
 import { type Candidate, listCandidates } from "./orphans.js";
 import { addBranchPaths, addPaths } from "./reachable.js";
@@ -123,6 +123,7 @@ class VacuumRun {
     const doomed = files.filter((file) => !file.keep && !this.#needed.has(file.path));
     await this.#removeVersions();
     await inParallel(doomed, (file) => this.#removeFile(file));
+    if (dead.length > 0 && !this.#onlyOurs) await this.#settleRemovals();
     await inParallel(dead, (holder) => table.store.delete(leasePath(holder.holder)));
     const gone = new Set(doomed);
     const kept = (file: FileVerdict) => ({ ...file, keep: true, why: CAME_INTO_USE });
@@ -197,7 +198,7 @@ class VacuumRun {
   /** Whoever looked at the boundary before it was announced, and has not linked yet, cannot link any more. */
   async #sweep(): Promise<void> {
     const { store } = this.#table;
-    for (const directory of [VERSIONS, COORDINATION]) {
+    for (const directory of [VERSIONS, COORDINATION, DELETIONS]) {
       for (const { name, kind } of await store.list(directory)) {
         if (kind === "object" && temporaryTarget(name) !== undefined) await store.delete(joinPath(directory, name));
       }
@@ -240,6 +241,17 @@ class VacuumRun {
     // The names are gone for good before content is: no power cut brings a version back without its files.
     const head = await this.#table.refresh();
     await store.sync([manifestPath(head.version, head.head.scheme)]);
+  }
+
+  /**
+   * Makes durable that deletion files are gone, whoever removed them. Where native writers work too, only the lease of
+   * its maker tells whose such a file is: no power cut may bring the file back without the lease.
+   */
+  async #settleRemovals(): Promise<void> {
+    const { store, runtime } = this.#table;
+    const path = temporaryPath(`${DELETIONS}/removals`, runtime.uuid());
+    await store.write(path, [], { durable: true });
+    await store.delete(path);
   }
 
   async #removeFile({ path, kind }: FileVerdict): Promise<void> {

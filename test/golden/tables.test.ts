@@ -157,6 +157,35 @@ test("rows of a table with stable row ids keep id and origin through our changes
   ).toEqual([901]);
 });
 
+test("writers that race on a table with stable row ids never give an id twice, and leave no fragment without ids", async () => {
+  changedCopy("row_ids", "raced", (manifest) => manifest);
+  const table = await database.openTable("raced");
+  const direct = { direct: true };
+  const results = await Promise.all([
+    ...[1000, 2000, 3000].map((id) =>
+      table.add(
+        [
+          { id, n: 1 },
+          { id: id + 1, n: 1 },
+        ],
+        direct,
+      ),
+    ),
+    ...[1, 3, 4].map((id) => table.update({ where: `id = ${id}`, values: { n: 9 } }, direct)),
+    table.delete("id = 5", direct),
+  ]);
+  expect(new Set(results.map(({ version }) => version)).size).toBe(results.length);
+  const rows = await table.query().select(["id"]).withRowId().toArray();
+  expect(rows).toHaveLength(240 + 6 - 1);
+  expect(new Set(rows.map((row) => Number(row._rowid))).size).toBe(rows.length);
+  const directory = join(root, "raced.lance", "_versions");
+  const newest = Math.max(...results.map(({ version }) => version));
+  const path = readdirSync(directory).find((file) => parseManifestName(file)?.version === newest)!;
+  const manifest = decodeManifest(new Uint8Array(readFileSync(join(directory, path))), path);
+  expect([...manifest.fragments].every(({ rowIds }) => rowIds !== undefined)).toBe(true);
+  expect(manifest.nextRowId).toBe(306n);
+});
+
 test.each([
   ["types_2_0", "2.0", 3],
   ["types_2_1", "2.1", 3],

@@ -26,6 +26,10 @@ const PRIMITIVES = [
   () => new arrow.TimeMicrosecond(),
   () => new arrow.TimestampMicrosecond("UTC"),
   () => new arrow.TimestampMillisecond(),
+  () => new arrow.TimestampSecond(),
+  () => new arrow.TimestampNanosecond("Europe/Berlin"),
+  () => new arrow.TimeSecond(),
+  () => new arrow.TimeNanosecond(),
   () => new arrow.DurationNanosecond(),
   () => new arrow.Decimal(10, 30, 128),
 ];

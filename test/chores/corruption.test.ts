@@ -115,7 +115,7 @@ describe.each<DataFormat>(["lance", "arrow", "parquet"])(
       expect(tally.wrong).toEqual([]);
       expect(tally.refused).toBeGreaterThan(corpus.files.size);
       if (ALL) console.log(`${format}, flips: ${tally.right} right, ${tally.refused} refused`);
-    }, 600_000);
+    }, 3_600_000);
 
     test("wherever it is cut off, and when it grew", async () => {
       const corpus = await corpusOf(format);
@@ -131,7 +131,7 @@ describe.each<DataFormat>(["lance", "arrow", "parquet"])(
       expect(tally.wrong).toEqual([]);
       expect(tally.refused).toBeGreaterThan(corpus.files.size);
       if (ALL) console.log(`${format}, cuts: ${tally.right} right, ${tally.refused} refused`);
-    }, 600_000);
+    }, 3_600_000);
 
     test("when it is gone, or another file of the table lies in its place", async () => {
       const corpus = await corpusOf(format);

@@ -2,13 +2,13 @@
  * Where the head is: found from the hint or by listing, then followed by probing the next name.
  *
  * Version n in hand is the head only if n + 1 is absent, the file of n is still the same one (a table can be dropped
- * and made again), and the hint does not say more. Otherwise the directory is listed.
+ * and made again), no vacuum has retired it, and the hint does not say more. Otherwise the directory is listed.
  */
 import { decodeHint } from "../format/hint.js";
 import { HINT_PATH, manifestPath, parseManifestName, REFS_TAGS, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError } from "../support/errors.js";
-import { RETIRED_PATH } from "./boundary.js";
+import { type BoundaryMemo, RETIRED_PATH, retiredUpTo } from "./boundary.js";
 import type { NamingScheme } from "./log.js";
 
 /** The name of the newest version, and the identity of its file. */
@@ -81,17 +81,35 @@ export async function listVersionNames(
   return found.sort((a, b) => b.version - a.version);
 }
 
-/** The head when `known` was the head a moment ago. Costs three look-ups of names while nothing happened. */
-export async function refreshHead(store: ObjectStore, known: Head, memo: HintMemo): Promise<Head | undefined> {
-  const [same, next, hint] = await Promise.all([
+/** The head when `known` was the head a moment ago. Costs four look-ups of names while nothing happened. */
+export async function refreshHead(
+  store: ObjectStore,
+  known: Head,
+  memo: HintMemo,
+  boundary: BoundaryMemo,
+): Promise<Head | undefined> {
+  const [same, next, hint, retired] = await Promise.all([
     store.head(manifestPath(known.version, known.scheme)),
     store.head(manifestPath(known.version + 1, known.scheme)),
     readHint(store, memo),
+    retiredOrAll(store, boundary),
   ]);
   if (same === undefined || same.identity !== known.identity) return listHead(store);
-  if (next === undefined) return hint > known.version ? listBeyondHint(store, memo) : known;
-  const head = await follow(store, { version: known.version + 1, scheme: known.scheme, identity: next.identity });
+  const after = { version: known.version + 1, scheme: known.scheme };
+  const head = next === undefined ? known : await follow(store, { ...after, identity: next.identity });
+  // A vacuum never retires the head: a version at or below the boundary was kept on purpose, and others are above it.
+  if (head !== undefined && head.version <= retired) return listHead(store);
   return head === undefined || hint > head.version ? listBeyondHint(store, memo) : head;
+}
+
+/** The retired boundary; one that cannot be read may be anywhere. */
+async function retiredOrAll(store: ObjectStore, memo: BoundaryMemo): Promise<number> {
+  try {
+    return await retiredUpTo(store, memo);
+  } catch (error) {
+    if (isTableError(error, "CORRUPT")) return Number.MAX_SAFE_INTEGER;
+    throw error;
+  }
 }
 
 /** Lists; a hint that names more than a later listing shows is wrong and is not believed again until it changes. */

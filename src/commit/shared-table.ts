@@ -76,7 +76,7 @@ export class SharedTable {
       const head =
         known === undefined
           ? await findHead(this.store, this.hint)
-          : await refreshHead(this.store, known.head, this.hint);
+          : await refreshHead(this.store, known.head, this.hint, this.boundary);
       if (head === undefined) {
         this.#head = undefined;
         throw new TableError("NOT_FOUND", `Table '${this.name}' was not found in ${this.store.display}.`, {

@@ -119,6 +119,18 @@ describe("rows that do not fit are refused", () => {
   });
 });
 
+test("files of a stream that were written before its source broke are removed", async () => {
+  const wide = arrow.tableFromArrays({ id: new Int32Array(1_048_576) });
+  async function* large() {
+    yield wide;
+    yield wide;
+    throw new Error("the source broke");
+  }
+  const before = filesBelow(directory);
+  await expect(table.add(large())).rejects.toThrow("the source broke");
+  expect(filesBelow(directory)).toEqual(before);
+});
+
 const CALLS: readonly [string, () => unknown, string, RegExp][] = [
   ["an update of an unknown column", () => table.update({ values: { zz: 1 } }), "INVALID_ARGUMENT", /'zz'/],
   ["an update of nothing", () => table.update({ values: {} }), "INVALID_ARGUMENT", /at least one column/],

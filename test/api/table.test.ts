@@ -72,6 +72,7 @@ describe.each(PLACES)("a table, $name", ({ connect }) => {
     expect(await table.delete("id > 99")).toMatchObject({ version: 4, numDeletedRows: 0 });
     expect(await table.delete("true")).toMatchObject({ numDeletedRows: 2 });
     expect(await ids()).toEqual([]);
+    expect((await table.stats()).fragmentStats.numFragments).toBe(0);
   });
 
   test("takes rows by position and by row id, numbers and bigints", async () => {

@@ -1,4 +1,5 @@
 /** The operations of the conflict matrix, each in the forms that overlap with the others in every way there is. */
+import type { DataFile, Fragment } from "../../src/format/fragment.js";
 import type { Manifest } from "../../src/format/manifest.js";
 import type { Operation, OperationKind } from "../../src/format/operation.js";
 import { type Act, byOurRules, commitByHand } from "./two-writers.js";
@@ -59,7 +60,24 @@ export const OTHER_ACTS = {
     kind: "create_index",
     act: byHand(async () => ({ operation: { kind: "create_index", newIndices: [], removedIndices: [] } })),
   },
-  "replace data of the fragment": { kind: "data_replacement", act: replaceData },
+  "replace data of the fragment": {
+    kind: "data_replacement",
+    act: withNewFile((fragment, file) => ({
+      kind: "data_replacement",
+      replacements: [{ fragmentId: fragment.id, file }],
+    })),
+  },
+  "rewrite columns of the fragment": {
+    kind: "update",
+    act: withNewFile((fragment) => ({
+      kind: "update",
+      removedFragmentIds: [],
+      updatedFragments: [fragment],
+      newFragments: [],
+      fieldsModified: [1],
+      mode: "columns",
+    })),
+  },
   clone: {
     kind: "clone",
     act: byHand(async () => ({
@@ -94,19 +112,21 @@ function byHand(change: (head: Manifest) => Promise<{ operation: Operation; mani
 }
 
 /** Puts a copy of the first fragment's file, under another name, in the place of the file. */
-async function replaceData(...[, store]: Parameters<Act>): Promise<void> {
-  await commitByHand(store, async (head) => {
-    const fragment = head.fragments.byId(0);
-    const [file] = fragment?.files ?? [];
-    if (fragment === undefined || file === undefined) {
-      return { operation: { kind: "data_replacement", replacements: [] } };
-    }
-    const copy = { ...file, path: `copy-${file.path}` };
-    await store.write(`data/${copy.path}`, [await store.get(`data/${file.path}`)], { durable: false });
-    const fragments = head.fragments.replace(
-      new Map([[0, { ...fragment, files: [copy, ...fragment.files.slice(1)] }]]),
-    );
-    const operation: Operation = { kind: "data_replacement", replacements: [{ fragmentId: 0, file: copy }] };
-    return { operation, manifest: { ...head, fragments } };
-  });
+function withNewFile(operationOf: (fragment: Fragment, file: DataFile) => Operation): Act {
+  return async (_table, store) => {
+    await commitByHand(store, async (head) => {
+      const fragment = head.fragments.byId(0);
+      const [file] = fragment?.files ?? [];
+      if (fragment === undefined || file === undefined) return { operation: operationOf(NO_FRAGMENT, NO_FILE) };
+      const copy = { ...file, path: `copy-${file.path}` };
+      await store.write(`data/${copy.path}`, [await store.get(`data/${file.path}`)], { durable: false });
+      const changed = { ...fragment, files: [copy, ...fragment.files.slice(1)] };
+      const fragments = head.fragments.replace(new Map([[0, changed]]));
+      return { operation: operationOf(changed, copy), manifest: { ...head, fragments } };
+    });
+  };
 }
+
+/** What the record names when the fragment went before; the manifest stays as it is then. */
+const NO_FILE: DataFile = { path: "x", fields: [], columnIndices: [], majorVersion: 2, minorVersion: 2, sizeBytes: 0 };
+const NO_FRAGMENT: Fragment = { id: 0, files: [NO_FILE], physicalRows: 0 };

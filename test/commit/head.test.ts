@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
 import { settingsOf } from "../../src/api/options.js";
-import { RETIRED_PATH } from "../../src/commit/boundary.js";
+import { newBoundaryMemo, RETIRED_PATH } from "../../src/commit/boundary.js";
 import { findHead, refreshHead } from "../../src/commit/head.js";
 import { SharedTable } from "../../src/commit/shared-table.js";
 import { HINT_PATH, manifestPath, type NamingScheme, REFS_TAGS } from "../../src/format/layout.js";
@@ -105,6 +105,9 @@ const KNOWN: readonly [string, (store: WrappedStore) => Promise<unknown>, number
     80,
   ],
   ["versions came behind a gap, and the hint says so", (store) => gap(store), 9],
+  ["a vacuum kept this version, removed the next ones, and the hint lags", (store) => vacuumed(store, 5, 7), 8],
+  ["a vacuum kept the version after this one, and the hint lags", (store) => vacuumed(store, 6, 7), 8],
+  ["the boundary became unreadable", (store) => store.write(RETIRED_PATH, text("{"), QUICK), 5],
   ["the table was dropped", (store) => store.deleteTree("_versions"), undefined],
   ["the table was dropped and made anew with one version", (store) => remake(store, 1), 1],
   ["the table was made anew with as many versions", (store) => remake(store, 5), 5],
@@ -114,6 +117,12 @@ const KNOWN: readonly [string, (store: WrappedStore) => Promise<unknown>, number
 async function gap(store: WrappedStore): Promise<void> {
   for (const version of [8, 9]) await store.write(manifestPath(version, "v2"), text("x"), QUICK);
   await store.replace(HINT_PATH, text('{"version":9}'), QUICK);
+}
+
+/** Versions up to `kept`, and 8, are there; those between were removed, as the boundary says. */
+async function vacuumed(store: WrappedStore, kept: number, upTo: number): Promise<void> {
+  for (const version of kept === 5 ? [8] : [6, 8]) await store.write(manifestPath(version, "v2"), text("x"), QUICK);
+  await store.write(RETIRED_PATH, text(JSON.stringify({ upTo, kept: [kept] })), QUICK);
 }
 
 async function remake(store: WrappedStore, last: number): Promise<void> {
@@ -127,26 +136,26 @@ test.each(KNOWN)("a head that is known is looked at again after %s", async (_wha
   const known = await findHead(store, hint);
   if (known === undefined) throw new Error("there is a head");
   await change(store);
-  const found = await refreshHead(store, known, hint);
+  const found = await refreshHead(store, known, hint, newBoundaryMemo());
   expect(found?.version).toBe(version);
   const identity = version === undefined ? undefined : (await store.head(manifestPath(version, "v2")))?.identity;
   expect(found?.identity).toBe(identity);
 });
 
-test("a look at a known head costs three look-ups, no listing and no read, also when the hint once lied", async () => {
+test("a look at a known head costs four look-ups, no listing and no read, also when the hint once lied", async () => {
   const store = await storeWith({ versions: upTo(5), hint: '{"version":5}' });
   const hint = memo();
   const known = await findHead(store, hint);
   if (known === undefined) throw new Error("there is a head");
   store.forget();
-  await refreshHead(store, known, hint);
-  expect([store.count("head"), store.calls.length]).toEqual([3, 3]);
+  await refreshHead(store, known, hint, newBoundaryMemo());
+  expect([store.count("head"), store.calls.length]).toEqual([4, 4]);
   await store.replace(HINT_PATH, text('{"version":50}'), QUICK);
-  await refreshHead(store, known, hint);
+  await refreshHead(store, known, hint, newBoundaryMemo());
   expect(store.count("list")).toBe(1);
   store.forget();
-  expect((await refreshHead(store, known, hint))?.version).toBe(5);
-  expect([store.count("head"), store.calls.length]).toEqual([3, 3]);
+  expect((await refreshHead(store, known, hint, newBoundaryMemo()))?.version).toBe(5);
+  expect([store.count("head"), store.calls.length]).toEqual([4, 4]);
 });
 
 /** A copy of a table that native LanceDB wrote, with the hint as `hint` makes it. */
@@ -218,12 +227,12 @@ test("requests are few: a fresh handle, a look, an append, a delete", async () =
   const fresh = await connection().openTable("t");
   store.forget();
   expect(await fresh.version()).toBe(12);
-  expect([inTable("head"), inTable("get"), inTable("list")]).toEqual([3, 0, 0]);
+  expect([inTable("head"), inTable("get"), inTable("list")]).toEqual([4, 0, 0]);
 
   await fresh.add([{ id: 100 }]);
   store.forget();
   await fresh.add([{ id: 101 }]);
-  // The look before (3 names), boundary, and the look after (own name, hint): nothing is listed, and nothing is read
+  // The look before (4 names), boundary, and the look after (own name, hint): nothing is listed, and nothing is read
   // but a hint that another writer changed.
   expect([inTable("get", ".manifest"), inTable("list"), inTable("open")]).toEqual([0, 0, 0]);
   expect(inTable("get")).toBeLessThanOrEqual(1);

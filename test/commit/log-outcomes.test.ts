@@ -7,6 +7,7 @@ import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
 import { settingsOf } from "../../src/api/options.js";
 import { RETIRED_PATH } from "../../src/commit/boundary.js";
+import { readManifest, readTransaction } from "../../src/commit/log.js";
 import { HINT_PATH, manifestPath } from "../../src/format/layout.js";
 import type { Table } from "../../src/index.js";
 import { memoryStore } from "../../src/store/memory.js";
@@ -122,6 +123,18 @@ describe("a publication", () => {
   });
 });
 
+test("a transaction says what version it was computed on, also after a lost race", async () => {
+  const { failing, table, other, store } = await world();
+  atPublication(failing, async (_path, publish) => {
+    await other.add([{ id: 9 }]);
+    return publish();
+  });
+  await table.add([{ id: 3 }]);
+  const manifest = await readManifest(store, 4, "v2");
+  const transaction = manifest && (await readTransaction(store, manifest));
+  expect([transaction?.readVersion, transaction?.operation.kind]).toEqual([2, "append"]);
+});
+
 describe("the first version of a table", () => {
   test.each([
     ["answered with 'exists' although it succeeded", "exists", "done"],
@@ -223,7 +236,8 @@ test.each(["stage", "publish"] as const)(
       for (const { name } of await store.list("_versions")) {
         if (name.startsWith(".tmp")) await store.delete(`_versions/${name}`);
       }
-      for (const version of [1, 2, 3]) await store.delete(manifestPath(version, "v2"));
+      // Version 2 stays, as one does that has a tag.
+      for (const version of [1, 3]) await store.delete(manifestPath(version, "v2"));
     };
     const added = await table.add([{ id: 3 }]).then(
       (result) => result.version,

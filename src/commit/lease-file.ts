@@ -6,7 +6,6 @@
  */
 
 import type { ObjectInfo, ObjectStore } from "../store/contract.js";
-import { nameOf } from "../store/paths.js";
 import { isTableError } from "../support/errors.js";
 import type { ProcessIdentity } from "../support/runtime.js";
 import { COORDINATION } from "./boundary.js";
@@ -73,11 +72,6 @@ export async function readLease(store: ObjectStore, holder: string): Promise<Lea
     if (isTableError(error, "NOT_FOUND")) return undefined;
     throw error;
   }
-}
-
-/** The holder of a lease file by its name; undefined for every other name. */
-export function holderOf(path: string): string | undefined {
-  return NAME.exec(nameOf(path))?.[1];
 }
 
 function decodeLease(bytes: Uint8Array): LeaseContent | undefined {

@@ -14,7 +14,6 @@ export const FLAG_USE_V2_FORMAT = 4n;
 export const FLAG_TABLE_CONFIG = 8n;
 export const FLAG_BASE_PATHS = 16n;
 export const FLAG_NO_TRANSACTION_FILE = 32n;
-export const FLAG_DATA_OVERLAYS = 64n;
 export const FLAG_COVERING_INDEX = 128n;
 export const FLAG_MIXED_DATA_VERSIONS = 256n;
 /** In both words: the data files are not Lance files; `DATA_FORMAT_KEY` in the config names their format. */

@@ -139,21 +139,6 @@ export function textAt(vector: BytesVector, i: number): string {
   return bufferOf(vector.bytes).toString("utf8", vector.offsets[at] as number, vector.offsets[at + 1] as number);
 }
 
-/** Bytes from one chunk per element. */
-export function joinChunks(chunks: readonly (Uint8Array | undefined)[]): { bytes: Uint8Array; offsets: Int32Array } {
-  const offsets = new Int32Array(chunks.length + 1);
-  let size = 0;
-  chunks.forEach((chunk, i) => {
-    size += chunk?.length ?? 0;
-    offsets[i + 1] = size;
-  });
-  const bytes = new Uint8Array(size);
-  chunks.forEach((chunk, i) => {
-    if (chunk !== undefined) bytes.set(chunk, offsets[i]);
-  });
-  return { bytes, offsets };
-}
-
 /** Text from one string per row; undefined for NULL. */
 export function textVector(
   texts: readonly (string | undefined)[],

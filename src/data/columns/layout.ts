@@ -7,7 +7,6 @@
  */
 import * as arrow from "apache-arrow";
 import {
-  type Bool,
   Data,
   type DataType,
   type Date_,
@@ -116,11 +115,6 @@ export function hasChildFields(type: DataType): boolean {
 /** The child fields of a nested type; none for all others. */
 export function childrenOf(type: DataType): readonly Field[] {
   return (type.children ?? []) as readonly Field[];
-}
-
-/** True for a boolean column: values are bits. */
-export function isBool(type: DataType): type is Bool {
-  return (type.typeId as number) === TYPE_ID.bool;
 }
 
 export type Offsets = Int32Array | BigInt64Array;

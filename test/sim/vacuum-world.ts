@@ -15,8 +15,8 @@ import type { World } from "./world.js";
 export type Format = "arrow" | "lance";
 
 /** A connection of one simulated process, whose lease every other one sees. */
-export function shareIn(process: SimulatedProcess, dataFormat: Format = "arrow"): Connection {
-  return connectIn(process, { coordination: { mode: "auto" }, maintenance: { auto: false }, dataFormat });
+export function shareIn(process: SimulatedProcess, dataFormat: Format = "arrow", timeoutMs = 30_000): Connection {
+  return connectIn(process, { coordination: { mode: "auto", timeoutMs }, maintenance: { auto: false }, dataFormat });
 }
 
 /** Rows in the order of their ids, as text. */

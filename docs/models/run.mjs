@@ -1,0 +1,49 @@
+// Runs the model: each part of the protocol exhaustively, then each planted bug until it is found. Needs spin and gcc
+// (apt-get install spin gcc). Run with: npm run test:model
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MODEL = new URL("./commit-vacuum.pml", import.meta.url);
+/** Which processes run beside two writers, a reader and the vacuum. */
+const PARTS = [
+  { name: "3 writers, 1 of them a compaction", flags: [] },
+  { name: "2 writers, tags", flags: ["-DSMALL", "-DTAGS"] },
+  { name: "2 writers, a restore", flags: ["-DSMALL", "-DRESTORE"] },
+];
+const BUGS = [...readFileSync(MODEL, "utf8").matchAll(/^ {3}-D(BUG_[A-Z_]+)/gm)].map((match) => match[1]);
+
+function check(flags) {
+  const dir = mkdtempSync(join(tmpdir(), "joust-model-"));
+  try {
+    const run = (command, ...args) => execFileSync(command, args, { cwd: dir, encoding: "utf8", maxBuffer: 1 << 26 });
+    copyFileSync(MODEL, join(dir, "model.pml"));
+    run("spin", ...flags, "-a", "model.pml");
+    run("gcc", "-O2", "-DSAFETY", "-DCOLLAPSE", "-DVECTORSZ=4096", "-w", "-o", "pan", "pan.c");
+    const out = run("./pan", "-m100000", "-c1");
+    return {
+      errors: Number(/errors: ([0-9]+)/.exec(out)?.[1]),
+      states: Number(/([0-9.e+]+) states, stored/.exec(out)?.[1]),
+      complete: !out.includes("Search not completed") && !out.includes("max search depth too small"),
+    };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+let failed = false;
+const say = (good, text) => {
+  failed ||= !good;
+  console.log(`${good ? "ok  " : "FAIL"} ${text}`);
+};
+
+for (const { name, flags } of PARTS) {
+  const { errors, states, complete } = check(flags);
+  say(errors === 0 && complete, `${name}: ${states} states, ${errors} errors`);
+}
+for (const bug of BUGS) {
+  const found = PARTS.map(({ name, flags }) => ({ name, ...check([`-D${bug}`, ...flags]) })).filter((one) => one.errors > 0);
+  say(found.length > 0, `${bug}: found by ${found.map((one) => `${one.name} (${one.states} states)`).join("; ") || "nobody"}`);
+}
+process.exitCode = failed ? 1 : 0;

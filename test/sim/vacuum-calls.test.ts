@@ -1,0 +1,253 @@
+/**
+ * A vacuum meets trouble at each of its file-system calls, and writers and readers that sleep at the worst moments.
+ * Whatever happens, the versions in use stay whole, and the next vacuum leaves what they need and no byte more.
+ */
+import { describe, expect, test } from "vitest";
+import type { Table } from "../../src/api/table.js";
+import { isTableError } from "../../src/support/errors.js";
+import type { SimulatedProcess } from "./process.js";
+import { readRows, TABLE } from "./table-world.js";
+import { differences, everything, type Format, filesOf, picture, shareIn } from "./vacuum-world.js";
+import { type Call, type Fault, keepNothing, simulate, type World } from "./world.js";
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  "killed before": { kill: "before" },
+  "killed after": { kill: "after" },
+  "killed in the middle": { kill: "torn" },
+  "power cut after": { powerCut: "after", keep: keepNothing },
+  "power cut, disk in disorder": { powerCut: "after" },
+  "EIO before": { fail: "EIO", when: "before" },
+  "EIO though done": { fail: "EIO", when: "after" },
+  "disk full": { fail: "ENOSPC", when: "before" },
+};
+/** Each kind of fault takes every eighth call, and together they take all; CALLS=all tries every fault at every call. */
+const ALL_CALLS = process.env.CALLS === "all";
+const ROWS = [1, 2, 3, 4].map((id) => ({ id, n: 10 * id }));
+const NO_COMPACTION = { targetRowsPerFragment: 1, maxDeletedShare: 1 };
+
+interface Scene {
+  readonly world: World;
+  readonly reader: SimulatedProcess;
+  /** Shows version 3 and holds it. */
+  readonly pinned: Table;
+  readonly before: string;
+  readonly head: string;
+}
+
+/** Eight versions, one of them tagged, one pinned, and what two dead writers left. */
+async function prepare(seed: number, format: Format): Promise<Scene> {
+  const world = simulate(seed);
+  const founder = world.process("founder");
+  await world.run(async () => {
+    const table = await shareIn(founder, format).createTable(TABLE, ROWS.slice(0, 1));
+    await table.add(ROWS.slice(1, 3));
+    await table.update({ where: "id = 2", values: { n: 21 } });
+    await (await table.tags()).create("kept", 2);
+  });
+  const reader = world.process("reader");
+  const pinned = await world.run(async () => {
+    const table = await shareIn(reader).openTable(TABLE);
+    await table.checkout(3);
+    return table;
+  });
+  const before = await world.run(() => picture(pinned));
+  await world.run(async () => {
+    const table = await shareIn(founder).openTable(TABLE);
+    for (const n of [31, 32]) await table.update({ where: "id = 3", values: { n } });
+    await table.delete("id = 2");
+    await table.add(ROWS.slice(3));
+  });
+  founder.kill();
+  for (const operation of ["close", "link"]) {
+    const writer = world.process();
+    world.onCall = (call) =>
+      call.process === writer.name && call.operation === operation && /(data|_versions)\//.test(call.path)
+        ? { kill: "before" }
+        : undefined;
+    await world.run(() => writer.spawn(async () => (await shareIn(writer).openTable(TABLE)).delete("id = 1")));
+    world.onCall = () => undefined;
+    writer.kill();
+  }
+  const looker = world.process();
+  const head = await world.run(async () => picture(await shareIn(looker).openTable(TABLE)));
+  looker.kill();
+  return { world, reader, pinned, before, head };
+}
+
+async function vacuumIn(world: World, process: SimulatedProcess): Promise<void> {
+  const table = await shareIn(process).openTable(TABLE);
+  await table.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+}
+
+describe.each(["arrow", "lance"] as const)("each call of a vacuum of a table of %s files", (format) => {
+  test.each(Object.keys(FAULTS))("%s: nothing in use is lost, and the next vacuum finishes", async (kind) => {
+    const first = ALL_CALLS ? 0 : Object.keys(FAULTS).indexOf(kind);
+    for (let at = first; ; at += ALL_CALLS ? 1 : Object.keys(FAULTS).length) {
+      const { world, reader, pinned, before, head } = await prepare(at, format);
+      const cleaner = world.process("cleaner");
+      const calls = world.calls;
+      let hit = false;
+      world.onCall = (call) => {
+        if (call.number !== calls + at) return undefined;
+        hit = true;
+        return FAULTS[kind];
+      };
+      const outcome = await world.run(() => cleaner.spawn(() => vacuumIn(world, cleaner)));
+      world.onCall = () => undefined;
+      if (!hit) {
+        expect(at, "a vacuum makes file-system calls").toBeGreaterThan(100);
+        return;
+      }
+      const where = `call ${at}, ${kind}\n${world.tail(20)}`;
+      if (outcome.kind === "failed") expect(isTableError(outcome.error), `${outcome.error} ${where}`).toBe(true);
+      if (reader.alive) expect(await world.run(() => picture(pinned)), where).toBe(before);
+      cleaner.kill();
+      reader.kill();
+      const next = world.process("next");
+      await world.run(async () => {
+        const table = await shareIn(next).openTable(TABLE);
+        expect(await picture(table), where).toBe(head);
+        await table.checkout("kept");
+        expect(await readRows(table), where).toEqual(ROWS.slice(0, 3));
+        await table.checkoutLatest();
+        // Longer than the term of a lease that a power cut made unreadable.
+        await next.runtime.sleep(100_000);
+        await table.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+        expect((await table.listVersions()).length, where).toBe(2);
+        expect(await picture(table), where).toBe(head);
+        expect(await differences(world, next), where).toEqual([]);
+      });
+    }
+  });
+});
+
+/** Stops `process` when `call` comes for the first time, until `wake` is called. */
+function stopAt(world: World, process: SimulatedProcess, at: (call: Call, log: readonly string[]) => boolean) {
+  const begin = world.log.length;
+  let stopped: () => void = () => {};
+  const reached = new Promise<void>((resolve) => {
+    stopped = resolve;
+  });
+  world.onCall = (call) => {
+    if (call.process === process.name && process.stoppedUntilMs === 0 && at(call, world.log.slice(begin))) {
+      process.stoppedUntilMs = Number.MAX_SAFE_INTEGER;
+      stopped();
+    }
+    return undefined;
+  };
+  const wake = () => {
+    process.stoppedUntilMs = 0;
+    world.onCall = () => undefined;
+  };
+  return { reached, wake };
+}
+
+const PATIENT_MS = 1_000_000;
+
+describe("a writer that sleeps through a vacuum on another machine", () => {
+  const moments = {
+    "between its looks and its link": (call: Call, log: readonly string[]) =>
+      call.operation === "statPath" &&
+      /_versions\/1844/.test(call.path) &&
+      log.some((line) => /sleeper statPath .*retired\.json/.test(line)),
+    "before its looks": (call: Call) => call.operation === "openNew" && call.path.includes("/_versions/.tmp-1844"),
+    "before it has written its rows": (call: Call) => call.operation === "openNew" && call.path.includes("/data/"),
+  };
+
+  test.each(Object.keys(moments))("%s writes its rows anew, on top of what came meanwhile", async (moment) => {
+    const world = simulate(7);
+    world.provable = false;
+    const sleeper = world.process("sleeper");
+    const others = world.process("others");
+    const [table, other] = await world.run(async () => {
+      const mine = await shareIn(sleeper, "arrow", PATIENT_MS).createTable(TABLE, ROWS.slice(0, 1));
+      await mine.add(ROWS.slice(1, 2));
+      return [mine, await shareIn(others).openTable(TABLE)] as const;
+    });
+    const { reached, wake } = stopAt(world, sleeper, moments[moment as keyof typeof moments]);
+    const logged = world.log.length;
+    await world.run(async () => {
+      const added = table.add(ROWS.slice(2, 3));
+      await reached;
+      for (const row of ROWS.slice(3)) await other.add([row]);
+      for (const n of [1, 2, 3]) await other.update({ where: "id = 4", values: { n } });
+      await others.runtime.sleep(100_000);
+      const { prune } = await other.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+      expect(prune.oldVersionsRemoved, "the vacuum passes the version that the sleeper is after").toBe(5);
+      wake();
+      const { version } = await added;
+      expect(version).toBe(await other.version());
+      expect(version).toBe(7);
+      expect(await picture(other)).toBe(await picture(table));
+      expect((await readRows(other)).map((row) => row.id).sort()).toEqual([1, 2, 3, 4]);
+    });
+    const links = world.log.slice(logged).filter((line) => /sleeper link .*_versions/.test(line));
+    const fenced = moment === "between its looks and its link";
+    expect(links.map((line) => line.endsWith("ENOENT"))).toEqual(fenced ? [true, false] : [false]);
+    sleeper.kill();
+    const next = world.process();
+    await world.run(async () => {
+      await next.runtime.sleep(100_000);
+      await vacuumIn(world, next);
+      expect(await differences(world, next)).toEqual([]);
+    });
+  });
+
+  test("takes no version from a vacuum that removed nothing but its files", async () => {
+    const world = simulate(8);
+    world.provable = false;
+    const sleeper = world.process("sleeper");
+    const others = world.process("others");
+    const [table, other] = await world.run(async () => {
+      const mine = await shareIn(sleeper, "arrow", PATIENT_MS).createTable(TABLE, ROWS.slice(0, 1));
+      await mine.add(ROWS.slice(1, 2));
+      return [mine, await shareIn(others).openTable(TABLE)] as const;
+    });
+    const { reached, wake } = stopAt(world, sleeper, moments["between its looks and its link"]);
+    await world.run(async () => {
+      const added = table.add(ROWS.slice(2, 3));
+      await reached;
+      const files = filesOf(world).filter((path) => path.startsWith("data/")).length;
+      await others.runtime.sleep(100_000);
+      await other.optimize({ ...NO_COMPACTION, cleanupOlderThan: new Date(0) });
+      expect(filesOf(world).filter((path) => path.startsWith("data/")).length).toBe(files - 1);
+      wake();
+      await added;
+      expect((await readRows(other)).map((row) => row.id).sort()).toEqual([1, 2, 3]);
+      expect(await picture(other)).toBe(await picture(table));
+    });
+  });
+});
+
+describe("a reader that sleeps", () => {
+  async function asleep(provable: boolean) {
+    const world = simulate(9);
+    world.provable = provable;
+    const sleeper = world.process("sleeper");
+    const others = world.process("others");
+    const pinned = await world.run(() => shareIn(sleeper).createTable(TABLE, ROWS));
+    await world.run(() => pinned.checkout(1));
+    sleeper.stoppedUntilMs = Number.MAX_SAFE_INTEGER;
+    await world.run(async () => {
+      const table = await shareIn(others).openTable(TABLE);
+      await table.add([{ id: 9, n: 9 }], { mode: "overwrite" });
+      await others.runtime.sleep(400 * 86_400_000);
+      others.skewMs = -800 * 86_400_000;
+      await table.optimize({ cleanupOlderThan: everything(world) });
+    });
+    sleeper.stoppedUntilMs = 0;
+    return { world, pinned };
+  }
+
+  test("keeps its version on the same machine, for however long", async () => {
+    const { world, pinned } = await asleep(true);
+    expect(await world.run(() => readRows(pinned))).toEqual(ROWS);
+  });
+
+  test("on another machine finds that its snapshot has expired, and never other rows", async () => {
+    const { world, pinned } = await asleep(false);
+    await expect(world.run(() => readRows(pinned))).rejects.toMatchObject({ code: "SNAPSHOT_EXPIRED" });
+    await world.run(() => pinned.checkoutLatest());
+    expect(await world.run(() => readRows(pinned))).toEqual([{ id: 9, n: 9 }]);
+  });
+});

@@ -5,6 +5,8 @@
    the newest one again. Lease, boundary and name each change in one step, as files that are replaced or linked do;
    whoever looks at several of them does so one after the other.
 
+   Beside the vacuum and writer 2 there run, by flag: WRITER (writer 1), COMPACTION, READER, TAGS, RESTORE.
+
    Held to: a version that is pinned, tagged or newest has its files; no commit is lost or applied twice; versions have
    no gap; a table that nobody works on any more has no version without its files.
 
@@ -190,9 +192,15 @@ proctype vacuum() { byte i, v, head, least, p1, p2, p3, t, top; bool expel, firs
 init { byte v, i;
   name[1] = true; file[0] = true; REF(1, 0) = true;
   atomic {
-    run writer(1); run writer(2); run vacuum(); run reader();
-#ifndef SMALL
+    run vacuum(); run writer(2);
+#ifdef WRITER
+    run writer(1);
+#endif
+#ifdef COMPACTION
     run writer(3);
+#endif
+#ifdef READER
+    run reader();
 #endif
 #ifdef TAGS
     run tagger();

@@ -111,7 +111,8 @@ class VacuumRun {
     // other.
     const candidates = await listCandidates(table.store);
     const holders = await readHolders(table, !this.#options.dryRun);
-    await this.#lookAtVersions(await this.#versionFacts(holders));
+    const asked = mayBeVerified(candidates, holders);
+    await this.#lookAtVersions(await this.#versionFacts(holders), asked);
     const files = await this.#judgeFiles(candidates, holders);
     const expired = holders.filter((holder) => holder.state === "expired");
     const dead = holders.filter((holder) => holder.state !== "live");
@@ -143,15 +144,16 @@ class VacuumRun {
     return { head, olderThanMs: this.#options.olderThanMs, boundary: announced, tags, branches, holders };
   }
 
-  /** Judges every version, and notes what those that stay need, and those that go. */
-  async #lookAtVersions(facts: VersionFacts): Promise<void> {
+  /** Judges every version, and notes what those that stay need, and, where it is asked for, those that go. */
+  async #lookAtVersions(facts: VersionFacts, asked: boolean): Promise<void> {
     const names = (await listVersionNames(this.#table.store)).filter((name) => name.version <= facts.head);
     await inParallel(names, async (name) => {
       const manifest = await this.#read(name);
       if (manifest === undefined) return;
       const verdict = judgeVersion(name.version, madeMs(manifest), facts);
       this.#versions.push({ ...name, ...verdict });
-      addPaths(manifest, verdict.keep ? this.#needed : this.#passed);
+      if (verdict.keep) addPaths(manifest, this.#needed);
+      else if (asked) addPaths(manifest, this.#passed);
       if (name.version === facts.head) this.#onlyOurs = isOurs(manifest);
     });
     this.#versions.sort((a, b) => a.version - b.version);
@@ -282,6 +284,14 @@ class VacuumRun {
 }
 
 type FileVerdict = Verdict & { readonly path: string; readonly kind: Candidate["kind"]; readonly sizeBytes: number };
+
+/** True when it matters for a file whether a version that goes needed it: then no write under way made it. */
+function mayBeVerified(candidates: readonly Candidate[], holders: readonly Holder[]): boolean {
+  const known = new Set(holders.map((holder) => holder.holder));
+  return candidates.some(
+    ({ maker, mark }) => maker === "foreign" || (maker === "perhaps" && mark !== undefined && !known.has(mark.holder)),
+  );
+}
 
 function madeMs({ timestamp }: Manifest): number {
   return Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6);

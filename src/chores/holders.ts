@@ -5,6 +5,7 @@
  * gave. A process of this machine counts for as long as it runs, stopped or not; of any other one a vacuum has to see
  * for itself, by its own steady clock, that nobody renews the lease.
  */
+import { readBoundary } from "../commit/boundary.js";
 import type { Lease } from "../commit/lease.js";
 import { type LeaseContent, type LeaseFile, leasePath, listLeases, readLease } from "../commit/lease-file.js";
 import type { SharedTable } from "../commit/shared-table.js";
@@ -36,7 +37,7 @@ export async function readHolders(table: SharedTable, watch: boolean): Promise<r
   if (!table.lease.published) return [ownHolder(table.lease)];
   const leases = await listLeases(table.store);
   const nowMs = (await table.store.head(leasePath(table.lease.holder)))?.modifiedMs ?? table.runtime.now();
-  const expelled = table.boundary.boundary.expelled;
+  const { expelled } = await readBoundary(table.store, table.boundary);
   const judged = leases.map((lease) => ({ lease, state: judge(lease, table, nowMs, expelled) }));
   const suspects = judged.filter((one) => one.state === "suspect").map((one) => one.lease);
   const dead = watch ? await watchFor(suspects, table) : new Set<string>();

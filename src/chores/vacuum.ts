@@ -124,7 +124,8 @@ class VacuumRun {
     const doomed = files.filter((file) => !file.keep && !this.#needed.has(file.path));
     await this.#removeVersions();
     await inParallel(doomed, (file) => this.#removeFile(file));
-    if (dead.length > 0 && !this.#onlyOurs) await this.#settleRemovals();
+    const removals = dead.length > 0 || doomed.some((file) => file.path.startsWith(`${DELETIONS}/`));
+    if (removals && !this.#onlyOurs) await this.#settleRemovals();
     await inParallel(dead, (holder) => table.store.delete(leasePath(holder.holder)));
     const gone = new Set(doomed);
     const kept = (file: FileVerdict) => ({ ...file, keep: true, why: CAME_INTO_USE });
@@ -185,7 +186,6 @@ class VacuumRun {
     const head = await this.#table.refresh();
     // What goes may be all that a power cut would leave of a table whose newest version was never synced.
     await durable.cover(head);
-    await inParallel(expired, (holder) => store.delete(leasePath(holder.holder)));
     const kept = this.#versions.filter((one) => one.keep).map((one) => one.version);
     this.#before = await readBoundary(store, boundary);
     this.#announced = nextBoundary(

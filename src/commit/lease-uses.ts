@@ -3,9 +3,21 @@
  */
 import { type FileMark, markOfDataFile, markOfDeletionFile, newHolder } from "../format/file-marks.js";
 import { DATA } from "../format/layout.js";
+import type { ObjectStore } from "../store/contract.js";
 import { nameOf } from "../store/paths.js";
 import type { Runtime } from "../support/runtime.js";
+import type { BoundaryMemo } from "./boundary.js";
 import type { LeaseBody } from "./lease-file.js";
+import type { Snapshot } from "./snapshot.js";
+
+/** What a lease has to know of its table. */
+export interface LeasedTable {
+  readonly name: string;
+  readonly store: ObjectStore;
+  readonly runtime: Runtime;
+  readonly boundary: BoundaryMemo;
+  refresh(): Promise<Snapshot>;
+}
 
 /** Work that needs the lease: a version that is read, a version that is built upon, or only files being written. */
 export interface Use {

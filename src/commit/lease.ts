@@ -9,22 +9,12 @@
  */
 import type { FileMark } from "../format/file-marks.js";
 import { VERSIONS } from "../format/layout.js";
-import type { ObjectStore } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
-import type { Runtime, Timer } from "../support/runtime.js";
+import type { Timer } from "../support/runtime.js";
 import { type BoundaryMemo, isRetired, readBoundary } from "./boundary.js";
 import { encodeLease, type LeaseBody, type LeaseContent, leasePath } from "./lease-file.js";
-import { covers, LeaseUses, type Use } from "./lease-uses.js";
+import { covers, type LeasedTable, LeaseUses, type Use } from "./lease-uses.js";
 import type { Hold, Snapshot } from "./snapshot.js";
-
-/** What a lease has to know of its table. */
-export interface LeasedTable {
-  readonly name: string;
-  readonly store: ObjectStore;
-  readonly runtime: Runtime;
-  readonly boundary: BoundaryMemo;
-  refresh(): Promise<Snapshot>;
-}
 
 export interface LeaseOptions {
   /** False: no other process knows of this one; pins count inside the process only. */
@@ -152,10 +142,12 @@ export class Lease {
    */
   async vouchesFor(paths: readonly string[], boundary: BoundaryMemo): Promise<boolean> {
     if (!this.#options.published) return true;
-    if (boundary.identity !== this.#vouchedFor) {
-      const isThere = (await this.#table.store.head(leasePath(this.holder))) !== undefined;
-      if (!isThere || boundary.boundary.expelled.has(this.holder)) this.#lose();
-      else this.#vouchedFor = boundary.identity;
+    if (boundary.identity !== this.#vouchedFor && this.#published !== undefined) {
+      const { holder } = this;
+      const isThere = (await this.#table.store.head(leasePath(holder))) !== undefined;
+      const counts = isThere && !boundary.boundary.expelled.has(holder);
+      if (holder === this.holder && !counts) this.#lose();
+      else if (holder === this.holder) this.#vouchedFor = boundary.identity;
     }
     return this.#losses === 0 || paths.every((path) => this.#uses.owns(path));
   }
@@ -287,6 +279,11 @@ export class Lease {
       this.#lose();
       return false;
     }
+    if (path !== leasePath(this.holder)) {
+      // Lost meanwhile: nobody would renew or remove this file.
+      await store.delete(path);
+      return false;
+    }
     this.#published = body;
     this.#pending = undefined;
     this.#durable ||= durable;
@@ -330,8 +327,11 @@ export class Lease {
   /** True when the table was dropped: a lease must not make its directory again. */
   async #isReplaced(): Promise<boolean> {
     const { store } = this.#table;
-    if (this.#published !== undefined && (await store.head(leasePath(this.holder))) !== undefined) return false;
-    this.#lose();
+    if (this.#published !== undefined) {
+      const path = leasePath(this.holder);
+      if ((await store.head(path)) !== undefined) return false;
+      if (path === leasePath(this.holder)) this.#lose();
+    }
     return (await store.list(VERSIONS)).length === 0;
   }
 

@@ -14,9 +14,17 @@ import type { World } from "./world.js";
 
 export type Format = "arrow" | "lance";
 
+interface Sharing {
+  readonly dataFormat?: Format;
+  readonly timeoutMs?: number;
+  readonly leaseTtlMs?: number;
+}
+
 /** A connection of one simulated process, whose lease every other one sees. */
-export function shareIn(process: SimulatedProcess, dataFormat: Format = "arrow", timeoutMs = 30_000): Connection {
-  return connectIn(process, { coordination: { mode: "auto", timeoutMs }, maintenance: { auto: false }, dataFormat });
+export function shareIn(process: SimulatedProcess, sharing: Sharing = {}): Connection {
+  const { dataFormat = "arrow", timeoutMs = 30_000, leaseTtlMs = 60_000 } = sharing;
+  const coordination = { mode: "auto", timeoutMs, leaseTtlMs } as const;
+  return connectIn(process, { coordination, maintenance: { auto: false }, dataFormat });
 }
 
 /** Rows in the order of their ids, as text. */

@@ -244,15 +244,18 @@ async function play(seed: number): Promise<History> {
 }
 
 test(`${SEEDS} random histories with vacuums keep every promise`, { timeout: 300_000 }, async () => {
-  let removed = 0;
+  let atWork = 0;
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const history = await play(seed).catch((error: unknown) => {
       throw new Error(`SEED=${seed}: ${error instanceof Error ? error.stack : error}`);
     });
     expect(history.wrong, `replay with SEED=${seed}\n${history.world.tail(60)}`).toEqual([]);
-    removed += history.removed;
+    if (history.removed > 0) atWork++;
   }
-  expect(removed, "vacuums remove versions while others are at work").toBeGreaterThan(0);
+  // One seed alone may have none: its vacuums may all die, or find a sleeper that holds everything.
+  expect(atWork, "histories whose vacuums remove versions while others are at work").toBeGreaterThanOrEqual(
+    SEEDS === 1 ? 0 : SEEDS / 2,
+  );
 });
 
 test("one seed gives one log", async () => {

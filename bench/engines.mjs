@@ -31,9 +31,9 @@ export function nativePath() {
  * Opens `dir` with one engine. `create(name, data)` makes a table with the engine's options of this run;
  * `db` is the connection itself.
  */
-export async function openEngine(name, dir, options = {}) {
+export async function openEngine(name, dir, options = {}, connectOptions = undefined) {
   const { connect } = await LOADERS[name]();
-  const db = await connect(dir);
+  const db = await connect(dir, connectOptions);
   const extra = name === "joust" && options.dataFormat ? { dataFormat: options.dataFormat } : {};
   return { name, db, create: (table, data) => db.createTable(table, data, { mode: "overwrite", ...extra }) };
 }

@@ -7,7 +7,8 @@ import type { RecordBatch } from "apache-arrow";
 import { windowRows } from "../compute/plan.js";
 import { readAhead } from "../compute/read-ahead.js";
 import { rebatch } from "../compute/rebatch.js";
-import type { EncodeOptions, FragmentCodec } from "../data/codec.js";
+import { missingMeansExpired } from "../data/byte-source.js";
+import type { EncodeOptions, FragmentCodec, RowGatherer } from "../data/codec.js";
 import type { FileCache } from "../data/file-cache.js";
 import { openFragment } from "../data/fragment.js";
 import { sliceRows, takeRows } from "../data/kernels/batches.js";
@@ -23,7 +24,9 @@ const READ_ROWS_MIN = 64;
 const STEP_ROWS = 1 << 15;
 /** Fragments below this size cost more to open than to read: more of them are opened at once. */
 const TINY_BYTES = 64 * 1024;
-const TINY_AHEAD = 16;
+const TINY_AHEAD = 4;
+/** Small files that are read at the same time. */
+const GATHER_AHEAD = 8;
 const AHEAD = 1;
 
 export interface CopyContext {
@@ -42,6 +45,8 @@ export interface CopyContext {
   readonly fileBytes: number;
   /** Asked after each file, with all files and their rows so far: false gives the copy up. */
   readonly goesOn: (files: number, rows: number) => boolean;
+  /** Lets others have their turn, when it is time; called between short pieces of work. */
+  readonly pause: () => Promise<void>;
 }
 
 export interface Copy {
@@ -75,7 +80,67 @@ export async function copyLiveRows(originals: readonly Fragment[], context: Copy
   return undefined;
 }
 
+/** The short way for runs of small fragments without deletions, the general one for all others. */
 async function* liveBatches(
+  originals: readonly Fragment[],
+  goneRows: Map<number, DeletionVector>,
+  context: CopyContext,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const gatherer = context.codec.gatherer?.(context.schema);
+  for (let start = 0; start < originals.length; ) {
+    const isSmall = gatherer !== undefined && isTiny(originals[start]!);
+    let end = start + 1;
+    while (end < originals.length && (gatherer !== undefined && isTiny(originals[end]!)) === isSmall) end++;
+    const part = originals.slice(start, end);
+    if (isSmall) yield* gatherRows(part, goneRows, gatherer, context);
+    else yield* readRows(part, goneRows, context);
+    start = end;
+  }
+}
+
+/** Whole, in one file, and so small that opening it costs more than reading it. */
+function isTiny({ files, deletionFile }: Fragment): boolean {
+  const [file, ...others] = files;
+  return (
+    deletionFile === undefined &&
+    file !== undefined &&
+    others.length === 0 &&
+    file.baseId === undefined &&
+    file.sizeBytes > 0 &&
+    file.sizeBytes < TINY_BYTES
+  );
+}
+
+async function* gatherRows(
+  originals: readonly Fragment[],
+  goneRows: Map<number, DeletionVector>,
+  gatherer: RowGatherer,
+  context: CopyContext,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  for (let start = 0; start < originals.length; start += GATHER_AHEAD) {
+    const part = originals.slice(start, start + GATHER_AHEAD);
+    const contents = await Promise.all(part.map((fragment) => readWhole(fragment, context)));
+    for (const [i, fragment] of part.entries()) {
+      if (gatherer.append(contents[i]!, fragment.files[0]!, fragment.physicalRows)) continue;
+      if (gatherer.rows > 0) yield gatherer.take();
+      yield* readRows([fragment], goneRows, context);
+    }
+    if (gatherer.rows >= STEP_ROWS || gatherer.sizeBytes >= READ_BYTES) yield gatherer.take();
+    await context.pause();
+  }
+  if (gatherer.rows > 0) yield gatherer.take();
+}
+
+async function readWhole(fragment: Fragment, { store }: CopyContext): Promise<Uint8Array> {
+  const path = dataPath(fragment.files[0]!);
+  try {
+    return await store.get(path);
+  } catch (error) {
+    throw missingMeansExpired(error, path);
+  }
+}
+
+async function* readRows(
   originals: readonly Fragment[],
   goneRows: Map<number, DeletionVector>,
   context: CopyContext,
@@ -87,7 +152,10 @@ async function* liveBatches(
     if (gone !== undefined) goneRows.set(fragment.id, gone);
     return liveWindow(fragment, start, end, gone, context);
   };
-  for await (const batches of readAhead(windowsOf(originals, context.schema), ahead, read)) yield* batches;
+  for await (const batches of readAhead(windowsOf(originals, context.schema), ahead, read)) {
+    yield* batches;
+    await context.pause();
+  }
 }
 
 interface Window {

@@ -14,6 +14,7 @@ import { FileCache } from "../data/file-cache.js";
 import { fileVersionOf } from "../format/file-version.js";
 import { checkWritable, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
 import { isTableError } from "../support/errors.js";
+import { pace } from "../support/pace.js";
 import { copyLiveRows } from "./compact-copy.js";
 import { classesOf } from "./compact-indices.js";
 import { withRowLineage } from "./compact-row-ids.js";
@@ -22,7 +23,9 @@ import { type CompactionRules, type CompactionTask, fileBytesOf, isHollow, planC
 /** A task is planned again this often in a row, because others rewrote its fragments, before compaction lets it be. */
 const LOSSES_MAX = 8;
 /** A copy reads every file once: what is known of open files is not worth keeping. */
-const CACHE_BYTES = 1 << 20;
+const CACHE_BYTES = 1 << 18;
+/** Milliseconds of work between two turns of the event loop: what a write may have to wait for a copy. */
+const SLICE_MS = 0.5;
 
 export interface CompactionContext {
   readonly table: SharedTable;
@@ -147,6 +150,7 @@ function copyContext(
     schema: base.schema,
     durable: context.durability === "full",
     deletions: (fragment) => table.deletions(fragment),
+    pause: () => pace(table.runtime, SLICE_MS),
     fileRows: rules.targetRows,
     fileBytes: fileBytesOf(rules),
     // Wide rows fill files early: as many files as before, at the rate so far, are not worth a commit.

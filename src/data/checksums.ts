@@ -82,6 +82,29 @@ export async function openChecked(
   return await CheckedFile.open(source, footerBytes);
 }
 
+/**
+ * Whether a whole small file in memory is as its checksums say; false also when it has none.
+ * @param footerStart where the format's footer begins
+ */
+export function isIntact(file: Uint8Array, footerStart: number): boolean {
+  if (!(footerStart >= FIXED_BYTES && footerStart < file.byteLength)) return false;
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const length = view.getUint32(footerStart - 12, true);
+  const dataBytes = footerStart - length;
+  if (length < FIXED_BYTES || dataBytes < 0 || checksumsLength(dataBytes) !== length) return false;
+  for (let i = 0; i < MAGIC.length; i++) if (file[footerStart - 8 + i] !== MAGIC[i]) return false;
+  const blocks = Math.ceil(dataBytes / BLOCK_BYTES);
+  for (let block = 0; block < blocks; block++) {
+    const end = Math.min(dataBytes, (block + 1) * BLOCK_BYTES);
+    if (crc32(file.subarray(block * BLOCK_BYTES, end)) !== view.getUint32(dataBytes + block * 4, true)) return false;
+  }
+  return (
+    crc32(file.subarray(dataBytes, footerStart - 16)) === view.getUint32(footerStart - 16, true) &&
+    view.getUint32(dataBytes + blocks * 4 + 4, true) === blocks &&
+    crc32(file.subarray(footerStart)) === view.getUint32(dataBytes + blocks * 4, true)
+  );
+}
+
 interface Request {
   readonly start: number;
   readonly end: number;

@@ -66,6 +66,20 @@ export interface EncodeOptions {
   readonly fileVersion?: string;
 }
 
+/** Columns that take the rows of small files, one file after the other, each in memory as a whole. */
+export interface RowGatherer {
+  /** Rows taken since the last `take`, and the bytes of their files. */
+  readonly rows: number;
+  readonly sizeBytes: number;
+  /**
+   * Appends all rows of a file, its checksums verified; false, and nothing appended, when the file has to be read in
+   * the general way, which may find it damaged. Does not keep `bytes`.
+   */
+  append(bytes: Uint8Array, file: DataFile, rows: number): boolean;
+  /** The rows taken so far as one batch of the schema, which belongs to the caller. */
+  take(): RecordBatch;
+}
+
 export interface FragmentCodec {
   readonly dataFormat: DataFormat;
   /** File name extension without the dot. */
@@ -77,4 +91,6 @@ export interface FragmentCodec {
    * naming an encoding that is not known; never hangs, never allocates beyond what the file's size justifies.
    */
   open(source: ByteSource, file: DataFile, schema: TableSchema): Promise<DataFileReader>;
+  /** A short way through many small files, where the codec has one for the columns of `schema`. */
+  gatherer?(schema: TableSchema): RowGatherer | undefined;
 }

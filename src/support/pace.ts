@@ -9,12 +9,12 @@ const SLICE_MS = 2;
 
 const lastTurnMs = new WeakMap<Runtime, number>();
 
-/** Gives everything that waits a turn, if the last one is more than a slice ago. */
-export async function pace(runtime: Runtime): Promise<void> {
+/** Gives everything that waits a turn, if the last one is more than a slice (milliseconds) ago. */
+export async function pace(runtime: Runtime, sliceMs: number = SLICE_MS): Promise<void> {
   const last = lastTurnMs.get(runtime);
   const nowMs = runtime.monotonicMs();
   if (last === undefined) lastTurnMs.set(runtime, nowMs);
-  else if (nowMs - last > SLICE_MS) {
+  else if (nowMs - last > sliceMs) {
     lastTurnMs.set(runtime, nowMs);
     await runtime.yield();
     lastTurnMs.set(runtime, runtime.monotonicMs());

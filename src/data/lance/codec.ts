@@ -6,11 +6,13 @@
 import type { FragmentCodec } from "../codec.js";
 import { openChecked } from "./checked-source.js";
 import { openLanceFile } from "./decode/reader.js";
+import { SmallFiles } from "./decode/small-files.js";
 import { encodeLanceFile } from "./encode/file.js";
 
 export const lanceCodec: FragmentCodec = {
   dataFormat: "lance",
   extension: "lance",
+  gatherer: (schema) => SmallFiles.of(schema),
   encode: async (batches, schema, options) => encodeLanceFile(batches, schema, options?.fileVersion),
   async open(source, file, schema) {
     const checked = await openChecked(source);

@@ -6,6 +6,7 @@
  */
 import type { TableMetrics } from "../commit/meters.js";
 import { noQueueMetrics, type QueueMetrics } from "../commit/queue.js";
+import { ReaderPool } from "../compute/readers/pool.js";
 import { tableDirectory, tableNameOf, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { openStore } from "../store/open.js";
@@ -43,6 +44,7 @@ export class Database {
   readonly #tables = new Map<string, OpenTable>();
   #connections = 1;
   #lock: Lock | undefined;
+  #readers: ReaderPool | undefined;
   #proof: Promise<void> | undefined;
 
   constructor(store: ObjectStore, uri: string, onClose: () => void = () => {}) {
@@ -61,6 +63,7 @@ export class Database {
     if (--this.#connections > 0) return;
     this.#onClose();
     const closed = await Promise.allSettled([...this.#tables.values()].map((table) => table.close()));
+    await this.#readers?.close();
     await this.store.close();
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
@@ -100,7 +103,7 @@ export class Database {
   table(name: string, settings: Settings): OpenTable {
     const known = this.#tables.get(name);
     if (known !== undefined) return known;
-    const table = new OpenTable(name, this.store, settings);
+    const table = new OpenTable(name, this.store, settings, this.#readersOf(settings));
     this.#tables.set(name, table);
     return table;
   }
@@ -149,6 +152,13 @@ export class Database {
     }
     await this.store.deleteTree(tableDirectory(name));
     table.shared.forget();
+  }
+
+  /** The threads that read for all tables; none where they could not open the files themselves. */
+  #readersOf({ readers }: Settings): ReaderPool | undefined {
+    if (readers === 0 || this.store.scheme !== "file") return undefined;
+    this.#readers ??= new ReaderPool({ root: this.store.display, threads: readers });
+    return this.#readers;
   }
 
   /** For what changes the list of tables; the outermost lock. */

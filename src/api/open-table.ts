@@ -10,6 +10,7 @@ import type { TableMetrics } from "../commit/meters.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
+import type { ReaderPool, TableReaders } from "../compute/readers/pool.js";
 import type { ScanSource } from "../compute/scan.js";
 import type { DataFormat, FragmentCodec } from "../data/codec.js";
 import { CODECS, codecFor } from "../data/codecs.js";
@@ -39,9 +40,11 @@ export class OpenTable {
   readonly writers = new Set<{ close(): Promise<void> }>();
   /** Writes that passed the queue by and have no answer yet. */
   readonly #direct = new Set<Promise<unknown>>();
+  readonly #readers: TableReaders | undefined;
   #closed = false;
 
-  constructor(name: string, root: ObjectStore, settings: Settings) {
+  constructor(name: string, root: ObjectStore, settings: Settings, pool?: ReaderPool) {
+    this.#readers = pool === undefined ? undefined : { pool, directory: tableDirectory(name) };
     const store = countingSyncs(within(root, tableDirectory(name)), (syncs) => {
       this.queue.metrics.physicalSyncs += syncs;
     });
@@ -156,7 +159,8 @@ export class OpenTable {
   source(snapshot: Snapshot): ScanSource {
     const { manifest, schema, version } = snapshot;
     const stableRowIds = (manifest.readerFlags & FLAG_STABLE_ROW_IDS) !== 0n;
-    return { fragments: manifest.fragments, schema, cache: this.files, version, stableRowIds };
+    const source = { fragments: manifest.fragments, schema, cache: this.files, version, stableRowIds };
+    return this.#readers === undefined ? source : { ...source, readers: this.#readers };
   }
 
   codecOf(manifest: Manifest): FragmentCodec {

@@ -29,6 +29,11 @@ export interface ConnectionOptions {
   };
   /** Compaction in the background, after commits; docs/maintenance.md. */
   readonly maintenance?: Partial<MaintenanceOptions>;
+  /**
+   * Threads that large scans, searches and counts of this database are shared with; 0 (default): none. Needs the
+   * package piscina and a database on a local disk; elsewhere it has no effect. docs/performance.md.
+   */
+  readonly readers?: number;
   /** Accepted for LanceDB's sake; a local database needs none. */
   readonly storageOptions?: Readonly<Record<string, string>>;
   /** Clock, chance and ids; for simulations. */
@@ -46,6 +51,7 @@ export interface Settings {
   readonly timeoutMs: number;
   readonly leaseTtlMs: number;
   readonly maintenance: MaintenanceOptions;
+  readonly readers: number;
   readonly runtime: Runtime;
 }
 
@@ -54,6 +60,7 @@ const DATA_FORMATS: readonly DataFormat[] = ["lance", "arrow", "parquet"];
 const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_unsafe"];
 const DEFAULT_DATA_FORMAT: DataFormat = "lance";
 const COORDINATION_TIMEOUT_MS = 30_000;
+const READERS_MAX = 64;
 
 /** @throws INVALID_ARGUMENT naming the option and what it may be */
 export function settingsOf(options: ConnectionOptions): Settings {
@@ -67,6 +74,7 @@ export function settingsOf(options: ConnectionOptions): Settings {
     timeoutMs: atLeast(0, options.coordination?.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
     leaseTtlMs: atLeast(1, options.coordination?.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
     maintenance: { ...MAINTENANCE_DEFAULTS, ...withoutUndefined(options.maintenance ?? {}) },
+    readers: checkReaders(options.readers ?? 0),
     runtime: options.runtime ?? systemRuntime,
   };
   atLeast(2, settings.maintenance.minFragments, "maintenance.minFragments");
@@ -86,6 +94,13 @@ export function settingsOf(options: ConnectionOptions): Settings {
 /** @throws INVALID_ARGUMENT */
 export function checkDataFormat(format: unknown): DataFormat {
   return oneOf(DATA_FORMATS, format, "dataFormat");
+}
+
+function checkReaders(readers: unknown): number {
+  if (Number.isInteger(atLeast(0, readers, "readers")) && (readers as number) <= READERS_MAX) return readers as number;
+  throw new TableError("INVALID_ARGUMENT", `readers is ${readers}; it has to be a whole number up to ${READERS_MAX}.`, {
+    details: { option: "readers" },
+  });
 }
 
 function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: string): T {

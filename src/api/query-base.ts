@@ -6,8 +6,8 @@
 import { Table as ArrowTable, type RecordBatch, type Schema } from "apache-arrow";
 import { analyze } from "../compute/explain.js";
 import { bindExpression } from "../compute/expression/bind.js";
-import type { ScanMetrics } from "../compute/pieces.js";
 import { type OutputColumn, queryableSchema, type ScanSource } from "../compute/scan.js";
+import type { ScanMetrics } from "../compute/window-reader.js";
 import { TableError } from "../support/errors.js";
 import { pace } from "../support/pace.js";
 import type { Runtime } from "../support/runtime.js";

@@ -2,8 +2,8 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import { explainScan } from "../compute/explain.js";
 import { bindFilter } from "../compute/expression/bind.js";
-import type { ScanMetrics } from "../compute/pieces.js";
 import { outputSchema, queryableSchema, type ScanPlan, type ScanSource, scan } from "../compute/scan.js";
+import type { ScanMetrics } from "../compute/window-reader.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
 import { notSupported } from "./unbuilt.js";

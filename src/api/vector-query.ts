@@ -10,8 +10,8 @@ import {
   nearestQueryableSchema,
   nearestSchema,
 } from "../compute/nearest.js";
-import type { ScanMetrics } from "../compute/pieces.js";
 import { queryableSchema, type ScanSource } from "../compute/scan.js";
+import type { ScanMetrics } from "../compute/window-reader.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
 import { notSupported } from "./unbuilt.js";

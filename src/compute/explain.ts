@@ -7,10 +7,10 @@ import type { RecordBatch } from "apache-arrow";
 import { openFragment } from "../data/fragment.js";
 import type { Runtime } from "../support/runtime.js";
 import { NEAREST_LIMIT_DEFAULT, type NearestPlan, resolveNearest, vectorColumn } from "./nearest.js";
-import { newMetrics, type ScanMetrics } from "./pieces.js";
 import { type ResolvedPlan, resolvePlan, type ScanPlan, type ScanSource, unionOf, windowsOf } from "./plan.js";
 import { provesEmpty } from "./prune-fragment.js";
 import { readAhead } from "./read-ahead.js";
+import { newMetrics, type ScanMetrics } from "./window-reader.js";
 
 const FOOTERS_AHEAD = 7;
 

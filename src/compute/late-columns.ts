@@ -36,6 +36,7 @@ export async function completeMatches(
 /**
  * The pieces with all columns: the rest is read for the whole window, which costs less than to ask for its rows one by
  * one when many of them match.
+ * @param late the batches of `rest` in the window, when somebody has them already
  */
 export async function completeWindow(
   reader: FragmentReader,
@@ -44,13 +45,18 @@ export async function completeWindow(
   schema: TableSchema,
   rest: TableSchema,
   filtered: TableSchema,
+  late: Iterable<RecordBatch> | AsyncIterable<RecordBatch> = reader.read({
+    schema: rest,
+    rows: window,
+    batchRows: STEP_ROWS,
+  }),
 ): Promise<Piece[]> {
   const out: Piece[] = [];
   let next = 0;
   let used = 0;
   let start = window.start;
   // Files may end their batches at other rows than the columns of the filter did.
-  for await (const batch of reader.read({ schema: rest, rows: window, batchRows: STEP_ROWS })) {
+  for await (const batch of late) {
     const end = start + batch.numRows;
     while (next < pieces.length) {
       const piece = pieces[next]!;
@@ -61,8 +67,8 @@ export async function completeWindow(
         const from = Math.max(first, start);
         const rows = Math.min(first + piece.batch.numRows, end) - from;
         const early = sliceRows(piece.batch, from - first, rows);
-        const late = sliceRows(batch, from - start, rows);
-        const whole = joinColumns(schema, filtered, early.data.children, rest, late.data.children, rows);
+        const behind = sliceRows(batch, from - start, rows);
+        const whole = joinColumns(schema, filtered, early.data.children, rest, behind.data.children, rows);
         const moved = from === first ? selected.subarray(used, stop) : selected.slice(used, stop);
         if (from !== first) for (let i = 0; i < moved.length; i++) moved[i] = moved[i]! - (from - first);
         out.push({ fragment: reader.fragment, batch: whole, selected: moved, offsets: from });

@@ -5,24 +5,29 @@
  * distance are left out; `_distance` behind the columns unless selected, `query_index` in front when several vectors
  * are searched; offset and limit count per query vector. There is no index: it refuses nothing but costs a scan.
  */
-import { type Data, type DataType, Field, Float32, Int32, type RecordBatch, Schema } from "apache-arrow";
+import { isDeepStrictEqual } from "node:util";
+import { type DataType, Field, Float32, Int32, type RecordBatch, Schema } from "apache-arrow";
 import { makeBatch, takeRows } from "../data/kernels/batches.js";
-import { makeColumn, validityOf, valuesOf } from "../data/kernels/column.js";
+import { makeColumn } from "../data/kernels/column.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
-import { BestRows, type RankedRow } from "./best-rows.js";
+import type { RankedRow } from "./best-rows.js";
 import { checkCount } from "./check-count.js";
-import { type DistanceType, distances, type Elements, makeQuery, type Query, widenHalves } from "./distance.js";
-import { selectRows } from "./expression/evaluate.js";
-import { sortKeysOf } from "./order.js";
-import { type Piece, pieceRows } from "./piece.js";
-import { type ScanMetrics, scanPieces } from "./pieces.js";
+import type { DistanceType } from "./distance.js";
+import { type BoundExpression, selectRows } from "./expression/evaluate.js";
+import { scanTogether } from "./pieces.js";
 import { readPlaces } from "./places.js";
 import { needsOf, type ResolvedPlan, resolvePlan, rootsOf, type ScanPlan, type ScanSource } from "./plan.js";
 import { projectOutput } from "./project.js";
+import { offerToAll, Ranker, type Ranking } from "./rank.js";
+import { readAhead } from "./read-ahead.js";
+import { inThreads, readersFor } from "./readers/dispatch.js";
+import { type RankGroup, requestsOf } from "./readers/job.js";
 import { rebatch } from "./rebatch.js";
 import { ROW_NUMBER_FIELDS } from "./row-numbers.js";
+import { sortKeysOf } from "./sort-columns.js";
 import { sortRows } from "./sort-rows.js";
+import type { ScanMetrics } from "./window-reader.js";
 
 export type { DistanceType } from "./distance.js";
 
@@ -30,6 +35,8 @@ export const DISTANCE = "_distance";
 export const QUERY_INDEX = "query_index";
 /** Rows of a search that names no limit. */
 export const NEAREST_LIMIT_DEFAULT = 10;
+/** Results that are fetched while one is finished. */
+const FETCHES_AHEAD = 7;
 
 export interface NearestPlan extends ScanPlan {
   /** The vector column; found by its dimension when absent. */
@@ -68,15 +75,35 @@ export function nearest(
   plan: NearestPlan,
   metrics?: ScanMetrics,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const limit = plan.limit ?? NEAREST_LIMIT_DEFAULT;
-  checkCount("limit", limit);
-  checkCount("offset", plan.offset);
-  if (limit === 0) {
-    throw new TableError("INVALID_ARGUMENT", "A vector search needs a limit of at least 1: k must be positive.");
-  }
-  const resolved = resolveNearest(source, plan);
-  const column = vectorColumn(source.schema, plan);
-  return rebatch(search(source, { ...plan, limit, column }, resolved, metrics), plan.batchRows);
+  const checked = checkSearch(source, plan);
+  return rebatch(search(source, checked, resolveNearest(source, plan), metrics), plan.batchRows);
+}
+
+/**
+ * The closest rows of several searches, in the order of the plans: the same as one `nearest` for each, but the table is
+ * read once.
+ * @throws as `nearest`
+ */
+export async function nearestMany(
+  source: ScanSource,
+  plans: readonly NearestPlan[],
+  options: Pick<ScanPlan, "batchRows" | "signal"> = {},
+): Promise<RecordBatch[][]> {
+  const { signal, batchRows } = options;
+  const searches = plans.map((plan) => checkSearch(source, { ...plan, ...options }));
+  const resolved = searches.map((plan) => resolveNearest(source, plan));
+  if (plans.length === 0) return [];
+  const rankers = await rankAll(source, searches, signal === undefined ? {} : { signal });
+  const results: RecordBatch[][] = [];
+  const indices = searches.map((_, i) => i);
+  const fetched = readAhead(indices, FETCHES_AHEAD, async (i) => {
+    const batches: RecordBatch[] = [];
+    const found = fetchAll(source, searches[i]!, resolved[i]!, rankers[i]!);
+    for await (const batch of rebatch(found, batchRows)) batches.push(batch);
+    return batches;
+  });
+  for await (const batches of fetched) results.push(batches);
+  return results;
 }
 
 /** The plan with its names resolved, `_distance` and `query_index` in their places. @throws INVALID_ARGUMENT */
@@ -148,83 +175,104 @@ function isVectorType(type: DataType): boolean {
 
 type Search = NearestPlan & { readonly limit: number; readonly column: string };
 
+/** @throws INVALID_ARGUMENT */
+function checkSearch(source: ScanSource, plan: NearestPlan): Search {
+  const limit = plan.limit ?? NEAREST_LIMIT_DEFAULT;
+  checkCount("limit", limit);
+  checkCount("offset", plan.offset);
+  if (limit === 0) {
+    throw new TableError("INVALID_ARGUMENT", "A vector search needs a limit of at least 1: k must be positive.");
+  }
+  return { ...plan, limit, column: vectorColumn(source.schema, plan) };
+}
+
 async function* search(
   source: ScanSource,
   plan: Search,
   resolved: ResolvedPlan,
   metrics: ScanMetrics | undefined,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const best = await rank(source, plan, metrics);
-  for (const [index, rows] of best.entries()) {
-    const kept = rows.sorted().slice(plan.offset ?? 0);
+  const { signal } = plan;
+  const options = { ...(signal === undefined ? {} : { signal }), ...(metrics === undefined ? {} : { metrics }) };
+  const [ranker] = await rankAll(source, [plan], options);
+  yield* fetchAll(source, plan, resolved, ranker!);
+}
+
+/** The closest rows of each search: all searches look at the same window before the next one is read. */
+async function rankAll(
+  source: ScanSource,
+  searches: readonly Search[],
+  options: { readonly signal?: AbortSignal; readonly metrics?: ScanMetrics },
+): Promise<Ranker[]> {
+  const rankings = searches.map((plan) => rankingOf(source, plan));
+  const rankers = rankings.map((ranking) => new Ranker(ranking));
+  const members = groupsOf(searches);
+  const groups = members.map((indices): RankGroup => {
+    const { column } = searches[indices[0]!]!;
+    const filter = prefilterOf(searches[indices[0]!]!);
+    return { column, ...(filter === undefined ? {} : { filter }), rankings: indices.map((i) => rankings[i]!) };
+  });
+  const job = { kind: "rank", groups } as const;
+  const readers = readersFor(source, job);
+  if (readers !== undefined) {
+    for await (const { ranked, window } of inThreads(source, readers, job, options)) {
+      for (const [g, indices] of members.entries()) {
+        for (const [r, i] of indices.entries()) rankers[i]!.offerRanked(ranked[g]![r]!, window.fragment.id);
+      }
+    }
+    return rankers;
+  }
+  const requests = requestsOf(source, job).map((request) => ({ ...request, ...options }));
+  for await (const pieces of scanTogether(source, requests)) {
+    for (const [g, indices] of members.entries()) {
+      const some = indices.map((i) => rankers[i]!);
+      for (const piece of pieces[g]!) offerToAll(some, piece, groups[g]!.column);
+    }
+  }
+  return rankers;
+}
+
+/** The searches that look at the same column and the same rows, by their places in the list. */
+function groupsOf(searches: readonly Search[]): number[][] {
+  const groups: number[][] = [];
+  for (const [i, plan] of searches.entries()) {
+    const group = groups.find(([first]) => {
+      const other = searches[first!]!;
+      if (other.column !== plan.column) return false;
+      return isDeepStrictEqual(prefilterOf(other)?.source, prefilterOf(plan)?.source);
+    });
+    if (group === undefined) groups.push([i]);
+    else group.push(i);
+  }
+  return groups;
+}
+
+function prefilterOf(plan: Search): BoundExpression | undefined {
+  return plan.postfilter === true ? undefined : plan.filter;
+}
+
+function rankingOf(source: ScanSource, plan: Search): Ranking {
+  const { column, vectors, distanceType, lowerBound, upperBound } = plan;
+  return {
+    column,
+    vectors,
+    ...(distanceType === undefined ? {} : { distanceType }),
+    ...(lowerBound === undefined ? {} : { lowerBound }),
+    ...(upperBound === undefined ? {} : { upperBound }),
+    wanted: Math.min((plan.offset ?? 0) + plan.limit, source.fragments.rowCount()),
+  };
+}
+
+async function* fetchAll(
+  source: ScanSource,
+  plan: Search,
+  resolved: ResolvedPlan,
+  ranker: Ranker,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  for (const [index, best] of ranker.best.entries()) {
+    const kept = best.sorted().slice(plan.offset ?? 0);
     if (kept.length > 0) yield await fetch(source, plan, resolved, kept, index);
   }
-}
-
-/** The closest rows of each query vector. */
-async function rank(source: ScanSource, plan: Search, metrics: ScanMetrics | undefined): Promise<BestRows[]> {
-  const prefilter = plan.postfilter === true ? undefined : plan.filter;
-  const { schema } = needsOf(source.schema, [plan.column]);
-  const wanted = Math.min((plan.offset ?? 0) + plan.limit, source.fragments.rowCount());
-  const best = plan.vectors.map(() => new BestRows(wanted));
-  const pieces = scanPieces(source, {
-    filter: prefilter,
-    filterNeeds: needsOf(source.schema, prefilter === undefined ? [] : rootsOf(prefilter)),
-    schema,
-    shared: true,
-    ...(plan.signal === undefined ? {} : { signal: plan.signal }),
-    ...(metrics === undefined ? {} : { metrics }),
-  });
-  let queries: Query[] | undefined;
-  for await (const piece of pieces) {
-    const vectors = piece.batch.data.children[0]!;
-    const elements = elementsOf(vectors, plan);
-    queries ??= plan.vectors.map((vector) => makeQuery(vector, metricOf(elements, plan), elements));
-    for (const [i, query] of queries.entries()) offerPiece(best[i]!, query, piece, vectors, elements, plan);
-  }
-  return best;
-}
-
-function elementsOf(vectors: Data, plan: Search): Elements {
-  const values = valuesOf(vectors.children[0]!);
-  if (values instanceof Float32Array || values instanceof Float64Array || values instanceof Uint8Array) return values;
-  if (values instanceof Uint16Array) return widenHalves(values);
-  throw new TableError("NOT_SUPPORTED", `Vectors of column ${plan.column} have elements that cannot be compared.`);
-}
-
-function metricOf(elements: Elements, plan: Search): DistanceType {
-  const bytes = elements instanceof Uint8Array;
-  const metric = plan.distanceType ?? (bytes ? "hamming" : "l2");
-  if ((metric === "hamming") === bytes) return metric;
-  throw new TableError(
-    "INVALID_ARGUMENT",
-    `Distance type ${metric} does not support the vectors of column ${plan.column}; use ${bytes ? "hamming" : "l2, cosine or dot"}.`,
-    { details: { column: plan.column, distanceType: metric } },
-  );
-}
-
-function offerPiece(best: BestRows, query: Query, piece: Piece, vectors: Data, elements: Elements, plan: Search): void {
-  const { selected, offsets } = piece;
-  const validity = validityOf(vectors);
-  const lower = plan.lowerBound ?? Number.NEGATIVE_INFINITY;
-  const upper = plan.upperBound ?? Number.POSITIVE_INFINITY;
-  const out = new Float32Array(pieceRows(piece));
-  distances(query, elements, selected, out);
-  let worst = best.worst;
-  for (let i = 0; i < out.length; i++) {
-    const distance = out[i]!;
-    // Also false for NaN. An infinite distance may be among the best while there is room.
-    if (!(distance < worst || (worst === Number.POSITIVE_INFINITY && distance === worst))) continue;
-    if (distance < lower || distance >= upper) continue;
-    const row = selected === undefined ? i : selected[i]!;
-    if (validity !== undefined && !isSet(validity, vectors.offset + row)) continue;
-    best.offer(distance, piece.fragment.id, typeof offsets === "number" ? offsets + row : offsets[row]!);
-    worst = best.worst;
-  }
-}
-
-function isSet(bitmap: Uint8Array, at: number): boolean {
-  return ((bitmap[at >>> 3]! >>> (at & 7)) & 1) !== 0;
 }
 
 /** The rows as a batch of the result, after the filter when it comes last. */

@@ -5,10 +5,10 @@ import { concatBatches, takeRows } from "../data/kernels/batches.js";
 import type { Fragment } from "../format/fragment.js";
 import type { TableSchema } from "../format/schema.js";
 import type { Piece } from "./piece.js";
-import { throwIfAborted } from "./pieces.js";
 import type { ColumnNeeds, ScanSource } from "./plan.js";
 import { neededRows } from "./project.js";
 import { readAhead } from "./read-ahead.js";
+import { throwIfAborted } from "./stop.js";
 
 /** Fragments that are read while one is consumed. */
 export const FRAGMENTS_AHEAD = 3;

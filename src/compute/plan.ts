@@ -12,17 +12,24 @@ import type { FragmentList } from "../format/fragment-list.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
 import type { BoundExpression } from "./expression/evaluate.js";
+import type { TableReaders } from "./readers/pool.js";
 import { ROW_ADDRESS, ROW_ID, ROW_NUMBER_FIELDS, ROW_NUMBERS, type RowNumberNeeds } from "./row-numbers.js";
 
-/** One version of a table, as a reader needs it. */
-export interface ScanSource {
-  readonly fragments: FragmentList;
+/** What reading rows of a fragment needs to know of its version. */
+export interface RowSource {
   readonly schema: TableSchema;
   readonly cache: FileCache;
   /** For people: which version this is. */
   readonly version?: number;
   /** True when row ids are kept in the fragments (feature flag 2). */
   readonly stableRowIds?: boolean;
+}
+
+/** One version of a table, as a reader needs it. */
+export interface ScanSource extends RowSource {
+  readonly fragments: FragmentList;
+  /** Threads that large scans are shared with. */
+  readonly readers?: TableReaders;
 }
 
 /** One column of a result: a column of the table under its own name, or an expression under a new one. */
@@ -78,7 +85,11 @@ export function queryableSchema(schema: TableSchema): Schema {
 }
 
 /** @throws INVALID_ARGUMENT naming a column that is not there or stands twice */
-export function resolvePlan(source: ScanSource, plan: ScanPlan, extra: readonly Field[] = []): ResolvedPlan {
+export function resolvePlan(
+  source: Pick<RowSource, "schema">,
+  plan: ScanPlan,
+  extra: readonly Field[] = [],
+): ResolvedPlan {
   const { schema } = source;
   const output = outputOf(schema, plan);
   const fields = output.map((column) => outputField(schema, column, extra));

@@ -2,7 +2,7 @@
 import type { Fragment, SequenceLocation } from "../format/fragment.js";
 import { decodeRowIdSequence, decodeVersionSequence, expandRowIds, expandVersions } from "../format/row-ids.js";
 import { TableError } from "../support/errors.js";
-import type { ScanSource } from "./plan.js";
+import type { RowSource } from "./plan.js";
 import {
   ROW_ADDRESS,
   ROW_CREATED,
@@ -18,7 +18,7 @@ const FIRST_VERSION = 1n;
 
 /** What `needs` wants of a fragment besides addresses. @throws CORRUPT, NOT_SUPPORTED as `loadRowIds` */
 export async function loadRowSequences(
-  source: ScanSource,
+  source: RowSource,
   fragment: Fragment,
   { numbers }: RowNumberNeeds,
 ): Promise<RowSequences> {
@@ -35,7 +35,7 @@ export async function loadRowSequences(
  * The ids of all physical rows of a fragment; undefined when the table's row ids are addresses.
  * @throws CORRUPT when there are none or not one for each row, NOT_SUPPORTED when they lie in a file of their own
  */
-export async function loadRowIds(source: ScanSource, fragment: Fragment): Promise<BigUint64Array | undefined> {
+export async function loadRowIds(source: RowSource, fragment: Fragment): Promise<BigUint64Array | undefined> {
   if (source.stableRowIds !== true) return undefined;
   const { rowIds, physicalRows, id } = fragment;
   const name = `the row ids of fragment ${id}`;
@@ -54,7 +54,7 @@ export async function loadRowIds(source: ScanSource, fragment: Fragment): Promis
 }
 
 async function loadVersions(
-  source: ScanSource,
+  source: RowSource,
   fragment: Fragment,
   name: typeof ROW_CREATED | typeof ROW_UPDATED,
 ): Promise<BigUint64Array> {

@@ -10,10 +10,13 @@ import { sliceRows } from "../data/kernels/batches.js";
 import { checkCount } from "./check-count.js";
 import { orderedScan } from "./order.js";
 import { type Piece, pieceRows } from "./piece.js";
-import { type ScanMetrics, scanPieces } from "./pieces.js";
+import { scanPieces } from "./pieces.js";
 import { type ResolvedPlan, resolvePlan, type ScanPlan, type ScanSource } from "./plan.js";
 import { neededRows, projectOutput } from "./project.js";
+import { inThreads, readersFor } from "./readers/dispatch.js";
+import type { Answer } from "./readers/job.js";
 import { rebatch } from "./rebatch.js";
+import type { ScanMetrics } from "./window-reader.js";
 
 export type { ColumnOrder, OutputColumn, ScanPlan, ScanSource } from "./plan.js";
 export { queryableSchema } from "./plan.js";
@@ -50,36 +53,46 @@ async function* plainScan(
   metrics: ScanMetrics | undefined,
 ): AsyncGenerator<RecordBatch, void, undefined> {
   if (plan.limit === 0) return;
-  for await (const piece of limitedPieces(source, plan, resolved, metrics)) {
-    yield projectOutput(await neededRows(source, piece, resolved.outputNeeds), resolved.output, resolved.outputSchema);
+  const options = {
+    ...(plan.limit === undefined ? {} : { rowsWanted: (plan.offset ?? 0) + plan.limit }),
+    ...(plan.signal === undefined ? {} : { signal: plan.signal }),
+    ...(metrics === undefined ? {} : { metrics }),
+  };
+  const job = { kind: "rows", plan } as const;
+  const readers = readersFor(source, job, options.rowsWanted);
+  if (readers !== undefined) {
+    const batches = batchesOf(inThreads(source, readers, job, options));
+    yield* limited(batches, plan, (batch) => batch.numRows, sliceRows);
+    return;
+  }
+  const { filter, filterNeeds, outputNeeds } = resolved;
+  const pieces = scanPieces(source, { filter, filterNeeds, schema: outputNeeds.schema, ...options });
+  for await (const piece of limited(pieces, plan, pieceRows, slicePiece)) {
+    yield projectOutput(await neededRows(source, piece, outputNeeds), resolved.output, resolved.outputSchema);
   }
 }
 
-/** The pieces of the scan from `offset` on, up to `limit` rows. */
-async function* limitedPieces(
-  source: ScanSource,
+async function* batchesOf(answers: AsyncIterable<Answer>): AsyncGenerator<RecordBatch, void, undefined> {
+  for await (const { batches } of answers) yield* batches;
+}
+
+/** The rows of the parts from `offset` on, up to `limit` rows. */
+async function* limited<T>(
+  parts: AsyncIterable<T>,
   plan: ScanPlan,
-  resolved: ResolvedPlan,
-  metrics: ScanMetrics | undefined,
-): AsyncGenerator<Piece, void, undefined> {
+  rowsOf: (part: T) => number,
+  slice: (part: T, start: number, count: number) => T,
+): AsyncGenerator<T, void, undefined> {
   let skip = plan.offset ?? 0;
   let left = plan.limit ?? Number.POSITIVE_INFINITY;
-  const pieces = scanPieces(source, {
-    filter: resolved.filter,
-    filterNeeds: resolved.filterNeeds,
-    schema: resolved.outputNeeds.schema,
-    ...(plan.limit === undefined ? {} : { rowsWanted: skip + left }),
-    ...(plan.signal === undefined ? {} : { signal: plan.signal }),
-    ...(metrics === undefined ? {} : { metrics }),
-  });
-  for await (const piece of pieces) {
-    const rows = pieceRows(piece);
+  for await (const part of parts) {
+    const rows = rowsOf(part);
     if (skip >= rows) {
       skip -= rows;
       continue;
     }
     const count = Math.min(rows - skip, left);
-    yield slicePiece(piece, skip, count);
+    yield slice(part, skip, count);
     skip = 0;
     left -= count;
     if (left === 0) return;

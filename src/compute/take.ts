@@ -8,13 +8,13 @@ import type { RecordBatch } from "apache-arrow";
 import { openFragment } from "../data/fragment.js";
 import type { Fragment } from "../format/fragment.js";
 import { checkCount } from "./check-count.js";
-import { throwIfAborted } from "./pieces.js";
 import { FRAGMENTS_AHEAD, type FragmentRows, readRows } from "./places.js";
 import { type ResolvedPlan, resolvePlan, type ScanPlan, type ScanSource } from "./plan.js";
 import { neededRows, projectOutput } from "./project.js";
 import { readAhead } from "./read-ahead.js";
 import { rebatch } from "./rebatch.js";
 import { loadRowIds } from "./row-ids.js";
+import { throwIfAborted } from "./stop.js";
 
 export type TakePlan = Pick<ScanPlan, "columns" | "withRowId" | "withRowAddress" | "batchRows" | "signal">;
 

@@ -39,7 +39,7 @@ export function bindExpression(expression: Expression, schema: Schema): BoundExp
   const root = new Binder(schema).resolved(expression);
   const columns = new Map<string, readonly string[]>();
   collectColumns(root, columns);
-  return { type: root.type, columns: [...columns.values()], root };
+  return { type: root.type, columns: [...columns.values()], root, source: expression };
 }
 
 /** The same for a filter, which must be TRUE or FALSE. @throws INVALID_ARGUMENT */

@@ -1,6 +1,6 @@
 /** A checked expression: every name resolved, every operand of the type its operator takes, constants computed. */
 import type { DataType } from "apache-arrow";
-import type { ArithmeticOperator, CompareOperator } from "./ast.js";
+import type { ArithmeticOperator, CompareOperator, Expression } from "./ast.js";
 import type { LikePattern } from "./like.js";
 import type { Vector } from "./vector.js";
 
@@ -10,6 +10,8 @@ export interface BoundExpression {
   /** The paths of the columns it reads, top-level name first, without duplicates. */
   readonly columns: readonly (readonly string[])[];
   readonly root: Node;
+  /** What was bound, for a thread that has to bind it again. */
+  readonly source: Expression;
 }
 
 /** The constant items of an IN list. */

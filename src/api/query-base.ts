@@ -149,12 +149,14 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
 /** One row of a result. */
 export type Row = Record<string, unknown>;
 
-interface TimeLimit {
+/** The signal of an execution that may be bounded in time; `end` lets go of its clock. */
+export interface TimeLimit {
   readonly signal: AbortSignal | undefined;
   readonly end: () => void;
 }
 
-function timeLimit(options: QueryExecutionOptions, runtime: Runtime): TimeLimit {
+/** @throws TIMEOUT at once when no time is given, INVALID_ARGUMENT */
+export function timeLimit(options: QueryExecutionOptions, runtime: Runtime): TimeLimit {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return { signal: options.signal, end: () => {} };
   atLeast(0, timeoutMs, "timeoutMs");

@@ -24,7 +24,14 @@ export interface SearchStart {
   readonly offset: number | undefined;
 }
 
+/** What a query would search for in a version; for those who execute several at once. @throws INVALID_ARGUMENT */
+export let planOf: (query: VectorQuery, source: ScanSource) => Promise<NearestPlan>;
+
 export class VectorQuery extends StandardQuery {
+  static {
+    planOf = (query, source) => query.#plan(source);
+  }
+
   readonly #vectors: IntoVector[];
   #column: string | undefined;
   #distanceType: DistanceType | undefined;

@@ -115,6 +115,8 @@ function prepare(
 
 async function readWindow(dispatch: Dispatch, window: Window): Promise<Answer> {
   const { source, readers, metrics, signal } = dispatch;
+  // Threads know the table's own directory only.
+  if (window.fragment.files.some(({ baseId }) => baseId !== undefined)) return await dispatch.readHere(window);
   try {
     const answer = await readers.pool.run({ ...dispatch.task, window });
     if ("error" in answer) {

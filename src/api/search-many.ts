@@ -1,0 +1,38 @@
+/** Several vector searches of one version, which is read once for all of them. */
+import { Table as ArrowTable } from "apache-arrow";
+import { nearestMany, nearestSchema } from "../compute/nearest.js";
+import { type QueryExecutionOptions, type QuerySource, type TimeLimit, timeLimit } from "./query-base.js";
+import type { IntoVector } from "./vector.js";
+import { planOf, VectorQuery } from "./vector-query.js";
+
+/**
+ * The results of the searches, in their order, each what the search alone would give.
+ * @throws as the execution of each of them; the first that fails fails all
+ */
+export async function searchMany(
+  open: () => Promise<QuerySource>,
+  searches: readonly (IntoVector | VectorQuery)[],
+  options: QueryExecutionOptions,
+): Promise<ArrowTable[]> {
+  const queries = searches.map((search) => (search instanceof VectorQuery ? search : vectorQuery(open, search)));
+  const held = await open();
+  let limit: TimeLimit | undefined;
+  try {
+    limit = timeLimit(options, held.runtime);
+    const plans = await Promise.all(queries.map((query) => planOf(query, held.source)));
+    const results = await nearestMany(held.source, plans, {
+      ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
+      ...(limit.signal === undefined ? {} : { signal: limit.signal }),
+    });
+    return results.map((batches, i) => {
+      return batches.length > 0 ? new ArrowTable(batches) : new ArrowTable(nearestSchema(held.source, plans[i]!));
+    });
+  } finally {
+    limit?.end();
+    held.release();
+  }
+}
+
+function vectorQuery(open: () => Promise<QuerySource>, vector: IntoVector): VectorQuery {
+  return new VectorQuery(open, [vector], { filters: [], limit: undefined, offset: undefined });
+}

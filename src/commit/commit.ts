@@ -4,22 +4,23 @@
  * Data is written once; a lost race costs a read of the winner's manifest and one new manifest. A failed publication
  * may have succeeded: the loop looks for its own transaction id before it calls an ambiguous outcome anything.
  */
-import { DeletionVector } from "../format/deletion-vector.js";
 import { manifestPath } from "../format/layout.js";
 import { encodeManifest, type Manifest } from "../format/manifest.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
 import { isTableError, type TableError } from "../support/errors.js";
+import { Between } from "./between.js";
 import { busy, conflict, unknownOutcome } from "./commit-errors.js";
-import type { CommitOptions, CommitResult, Winner } from "./commit-result.js";
-import { graver, judge, type Verdict } from "./conflicts.js";
+import type { CommitOptions, CommitResult } from "./commit-result.js";
 import { type Expressed, express } from "./express.js";
-import { claimedFragments } from "./judgements.js";
-import { publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
+import { type Guard, publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
 import { lookAgain } from "./look-again.js";
 import { nextManifest } from "./next-manifest.js";
 import type { Proposal } from "./proposal.js";
 import type { SharedTable } from "./shared-table.js";
 import { Snapshot } from "./snapshot.js";
+
+/** The version that was committed; what the judgement asks of the caller; undefined when the race was lost. */
+type Outcome = Snapshot | "retry" | "fail" | undefined;
 
 interface Attempt {
   readonly transaction: Transaction;
@@ -58,9 +59,8 @@ class CommitRun {
   readonly #options: CommitOptions;
   readonly #uuid: string;
   readonly #durable: boolean;
-  readonly #winners: Winner[] = [];
+  readonly #between: Between;
   readonly #deletionPaths: string[] = [];
-  #judged: Snapshot;
   #attempts = 0;
   /** A vacuum took this process for dead: what is staged may be gone. */
   #expelled = false;
@@ -73,7 +73,7 @@ class CommitRun {
   constructor(table: SharedTable, base: Snapshot, proposal: Proposal, options: CommitOptions) {
     this.#table = table;
     this.#base = base;
-    this.#judged = base;
+    this.#between = new Between(table, base, proposal.intent);
     this.#proposal = proposal;
     this.#options = options;
     this.#uuid = table.runtime.uuid();
@@ -85,25 +85,22 @@ class CommitRun {
     const startedMs = runtime.monotonicMs();
     let head = this.#base;
     for (;;) {
-      this.#attempts++;
       const { kind } = this.#proposal.intent;
-      const leftMs = this.#options.timeoutMs - (runtime.monotonicMs() - startedMs);
-      const turn = await this.#table.publishing.runExclusive(kind, () => this.#turn(head), Math.max(0, leftMs));
-      if (turn === "retry") return { kind: "again", winners: this.#winners };
-      if (turn === "fail") throw this.#conflict();
-      if (turn !== undefined) {
-        this.#table.contention.won(this.#attempts - 1, runtime.monotonicMs() - this.#turnMs);
-        return { kind: "committed", snapshot: turn, attempts: this.#attempts, rebases: this.#rebases };
+      const leftMs = Math.max(0, this.#options.timeoutMs - (runtime.monotonicMs() - startedMs));
+      const outcome = await this.#table.publishing.runExclusive(kind, () => this.#inTurn(head, leftMs), leftMs);
+      if (outcome === "retry") return { kind: "again", winners: this.#between.winners };
+      if (outcome === "fail") throw this.#conflict();
+      if (outcome !== undefined) {
+        this.#table.contention.won(outcome.version, this.#attempts - 1, runtime.monotonicMs() - this.#turnMs);
+        return { kind: "committed", snapshot: outcome, attempts: this.#attempts, rebases: this.#rebases };
       }
-      if (this.#expelled) return { kind: "again", winners: this.#winners };
+      if (this.#expelled) return { kind: "again", winners: this.#between.winners };
       if (runtime.monotonicMs() - startedMs > this.#options.timeoutMs) {
         throw busy(this.#table.name, this.#attempts, this.#options.timeoutMs);
       }
       await this.#table.contention.beforeRetry(this.#attempts);
       this.#table.meters.lostRaces++;
-      this.#lostMs = runtime.monotonicMs();
-      head = await this.#table.refresh();
-      this.#readMs = runtime.monotonicMs();
+      head = await this.#newest();
     }
   }
 
@@ -114,88 +111,61 @@ class CommitRun {
     await Promise.all(paths.map((path) => this.#table.store.delete(path).catch(() => this.#table.lease.taint())));
   }
 
+  /** One attempt on `from`; where others wait meanwhile, as many on the newest head as it takes to win. */
+  async #inTurn(from: Snapshot, timeoutMs: number): Promise<Outcome> {
+    const { contention, meters, runtime } = this.#table;
+    const turn = await contention.turn(timeoutMs);
+    const untilMs = runtime.monotonicMs() + timeoutMs;
+    try {
+      let head = turn.isExclusive ? await this.#newest() : from;
+      for (;;) {
+        const outcome = await this.#attemptOn(head, () => void turn.end());
+        if (outcome !== undefined || !turn.isExclusive || this.#expelled) return outcome;
+        if (runtime.monotonicMs() > untilMs) return undefined;
+        meters.lostRaces++;
+        head = await this.#newest();
+      }
+    } finally {
+      await turn.end();
+    }
+  }
+
+  /** The head, after others are known or expected to have committed. */
+  async #newest(): Promise<Snapshot> {
+    const { runtime } = this.#table;
+    this.#lostMs = runtime.monotonicMs();
+    const head = await this.#table.refresh();
+    this.#readMs = runtime.monotonicMs();
+    if (head === this.#between.judged) this.#lostMs = undefined;
+    return head;
+  }
+
   /**
    * One attempt on `from`, or on a newer head that this process has learned of while the commit waited for its turn.
    * If that is old too, the name is taken and nothing is lost but a link; undefined then.
    */
-  async #turn(from: Snapshot): Promise<Snapshot | "retry" | "fail" | undefined> {
+  async #attemptOn(from: Snapshot, named: () => void): Promise<Outcome> {
+    this.#attempts++;
     this.#turnMs = this.#table.runtime.monotonicMs();
     const known = this.#table.head;
     const head = known !== undefined && known.version > from.version ? known : from;
-    const verdict = await this.#judgeUpTo(head);
+    const verdict = await this.#between.judgeUpTo(head);
     if (verdict === "retry" || verdict === "fail") return verdict;
     if (verdict === "rebase") this.#rebases++;
-    return this.#attempt(head);
-  }
-
-  /** The gravest verdict on everything committed after what was judged last, up to `head`. */
-  async #judgeUpTo(head: Snapshot): Promise<Verdict> {
-    let verdict: Verdict = "compatible";
-    if (head === this.#judged) return verdict;
-    if (head.version <= this.#judged.version || !(await this.#sameLine(head))) return this.#replaced(head);
-    const vectors = await this.#vectorsAt(head);
-    for (let version = this.#judged.version + 1; version <= head.version; version++) {
-      const theirs = await this.#transactionOf(version, head);
-      if (theirs === undefined) return this.#lost(version, "no transaction record");
-      const one = judge({
-        mine: this.#proposal.intent,
-        theirs: theirs.operation,
-        base: this.#base.manifest,
-        head: head.manifest,
-        deletedAtHead: (id) => vectors.get(id),
-      });
-      this.#winners.push({ version, operation: theirs.operation.kind, verdict: one });
-      this.#table.meters.met(this.#proposal.intent.kind, theirs.operation.kind, one);
-      verdict = graver(verdict, one);
-    }
-    this.#judged = head;
-    return verdict;
-  }
-
-  /** A table that was dropped and made again has other files under the same version numbers. */
-  async #sameLine(head: Snapshot): Promise<boolean> {
-    const judged = this.#judged.head;
-    const info = await this.#table.store.head(manifestPath(judged.version, head.head.scheme));
-    return info !== undefined && info.identity === judged.identity;
-  }
-
-  /** The table was dropped and made again: what came between cannot be judged. */
-  #replaced(head: Snapshot): Verdict {
-    return this.#lost(head.version, "table was replaced");
-  }
-
-  #lost(version: number, operation: string): Verdict {
-    this.#winners.push({ version, operation, verdict: "retry" });
-    return "retry";
-  }
-
-  async #transactionOf(version: number, head: Snapshot): Promise<Transaction | undefined> {
-    if (version === head.version) return this.#table.transaction(head);
-    const manifest = await readManifest(this.#table.store, version, head.head.scheme);
-    return manifest === undefined ? undefined : readTransaction(this.#table.store, manifest);
-  }
-
-  /** Deletion vectors at head of the fragments that the proposal claims; absent when the fragment is gone. */
-  async #vectorsAt(head: Snapshot): Promise<ReadonlyMap<number, DeletionVector>> {
-    const vectors = new Map<number, DeletionVector>();
-    for (const id of claimedFragments(this.#proposal.intent)) {
-      const fragment = head.manifest.fragments.byId(id);
-      if (fragment === undefined) continue;
-      vectors.set(id, (await this.#table.deletions(fragment)) ?? DeletionVector.empty);
-    }
-    return vectors;
+    return this.#attempt(head, named);
   }
 
   /** One attempt on one head; undefined when the race was lost for certain. */
-  async #attempt(head: Snapshot): Promise<Snapshot | undefined> {
+  async #attempt(head: Snapshot, named: () => void): Promise<Snapshot | undefined> {
     const attempt = await this.#stage(head);
     let outcome: Awaited<ReturnType<typeof publishVersion>>;
     try {
       const paths = [...this.#proposal.stagedPaths, ...attempt.expressed.paths];
-      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary, async (boundary) => {
+      const guard: Guard = async (boundary) => {
         // A table that was made anew since has other files; one that is made anew from here on takes the temporary along.
-        return (await this.#sameLine(head)) && (await this.#table.lease.vouchesFor(paths, boundary));
-      });
+        return (await this.#between.isSameLine(head)) && (await this.#table.lease.vouchesFor(paths, boundary));
+      };
+      outcome = await publishVersion(this.#table.store, attempt.staged, this.#table.boundary, guard, named);
       if (outcome === "expelled") this.#expelled = true;
     } catch (error) {
       await this.#settleUnknown(error, attempt, head);
@@ -328,7 +298,7 @@ class CommitRun {
 
   #conflict(): TableError {
     const { intent } = this.#proposal;
-    return conflict(this.#table.name, intent.kind, this.#base.version, this.#winners, this.#attempts);
+    return conflict(this.#table.name, intent.kind, this.#base.version, this.#between.winners, this.#attempts);
   }
 
   #unknown(version: number, cause: unknown): TableError {

@@ -41,6 +41,7 @@ export type Guard = (boundary: BoundaryMemo) => Promise<boolean>;
  * Creates the version, if its name is free and above the retired boundary. This is the commit.
  * @returns created; exists: the name is taken; fenced: a vacuum passed this version number; expelled: a vacuum took
  * this writer for dead, so that what it staged may be gone
+ * @param named called as soon as others see the version
  * @throws UNKNOWN_OUTCOME
  */
 export async function publishVersion(
@@ -48,9 +49,10 @@ export async function publishVersion(
   staged: StagedVersion,
   memo: BoundaryMemo,
   guard: Guard = async () => true,
+  named?: () => void,
 ): Promise<"created" | "exists" | "fenced" | "expelled"> {
   const fenced = staged.version <= (await retiredUpTo(store, memo));
-  if (!fenced && (await guard(memo))) return staged.object.publish();
+  if (!fenced && (await guard(memo))) return staged.object.publish(named);
   await staged.object.discard();
   return fenced ? "fenced" : "expelled";
 }

@@ -24,6 +24,7 @@ import { type NamingScheme, readDeletions, readManifest, readTransaction } from 
 import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
 import { headError } from "./unreadable-head.js";
+import { WriterLine } from "./writer-line.js";
 
 const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
@@ -52,7 +53,8 @@ export class SharedTable {
     this.name = name;
     this.store = store;
     this.runtime = runtime;
-    this.contention = new Contention(runtime);
+    const canWait = lease.published && store.watch !== undefined;
+    this.contention = new Contention(runtime, canWait ? new WriterLine(store, runtime) : undefined);
     this.publishing = new Lock("table", name, runtime);
     this.#hintWriter = new HintWriter(store, runtime);
     this.lease = new Lease(this, lease);

@@ -55,9 +55,10 @@ export interface StagedObject {
    * - created: the name is ours; with `durable` the name itself survives a power cut.
    * - exists: somebody (perhaps an earlier, interrupted attempt of ours) has the name.
    * - fenced: the temporary is gone; a vacuum removed it and the target must not be used.
+   * @param named called as soon as others see the name, which may not survive a power cut yet
    * @throws UNKNOWN_OUTCOME when the name may or may not have been given (a sync or a reply was lost)
    */
-  publish(): Promise<"created" | "exists" | "fenced">;
+  publish(named?: () => void): Promise<"created" | "exists" | "fenced">;
   /** Removes the temporary, if it is still there. Never touches the final name. */
   discard(): Promise<void>;
 }
@@ -102,6 +103,11 @@ export interface ObjectStore {
 
   /** Removes the object; a missing one is fine. */
   delete(path: string): Promise<void>;
+  /**
+   * Calls `changed` soon after the object was removed or changed, until the answer is called. A hint: some are missed,
+   * some are given for nothing. Only where the writers of the place are processes of one machine.
+   */
+  watch?(path: string, changed: () => void): () => void;
   /**
    * Removes everything below `directory`, and it: at once for whoever looks, and for good. A missing directory is fine.
    * What is left when it is interrupted has a temporary's name.

@@ -14,7 +14,9 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
     onSyncs(syncs);
     return value;
   };
+  const { watch } = store;
   return {
+    ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, path, changed) }),
     scheme: store.scheme,
     display: store.display,
     get: (path) => store.get(path),
@@ -28,8 +30,8 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
       const staged = await after(store.stage(path, chunks, options), options.durable ? 1 : 0);
       if (!options.durable) return staged;
       return {
-        publish: async () => {
-          const outcome = await staged.publish();
+        publish: async (named) => {
+          const outcome = await staged.publish(named);
           if (outcome === "created") onSyncs(1);
           return outcome;
         },

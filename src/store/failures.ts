@@ -68,3 +68,12 @@ export function unknownOutcome(path: string, sentence: string, cause: unknown): 
     { details: { path, systemCode: systemCode(cause) }, cause },
   );
 }
+
+/** A sync of the file failed before: the kernel may have marked lost pages clean. */
+export function distrusted(path: string): TableError {
+  return new TableError(
+    "UNAVAILABLE",
+    `Could not sync ${path}: an earlier sync of it failed, so a later success would prove nothing. Write its content anew under another name.`,
+    { details: { path } },
+  );
+}

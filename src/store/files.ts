@@ -4,7 +4,7 @@
  * Errors are the system's own (`code` is ENOENT, EEXIST, ENOSPC, ...): their meaning is the local store's business.
  * A call that usually ends within a few microseconds (names, sizes, small reads and writes through the page cache) is
  * made on the calling thread, because a trip through the thread pool costs twenty times as much. What may wait for the
- * device (sync, large reads and writes, removal, listing) goes to the pool.
+ * device (sync, and reading, writing, removal and listing of what is large) goes to the pool.
  */
 import {
   closeSync,
@@ -17,11 +17,14 @@ import {
   openSync,
   read,
   readdir,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
   rmdirSync,
   unlink,
+  unlinkSync,
+  watch,
   writev,
   writevSync,
 } from "node:fs";
@@ -77,10 +80,14 @@ export interface FileSystem {
   /** In no particular order. */
   readdir(path: string): Promise<readonly DirectoryEntry[]>;
   realpath(path: string): Promise<string>;
+  /** Calls `changed` after something happened to the file, until the answer is called; may miss it. Never throws. */
+  watch(path: string, changed: () => void): () => void;
 }
 
 /** Above this a copy to or from the page cache takes longer than the trip to the thread pool. */
 const INLINE_BYTES = 64 * 1024;
+/** A directory of one block, or of a few names where the system counts otherwise. */
+const INLINE_DIRECTORY_BYTES = 4096;
 /** The system takes no more buffers than this in one call. */
 const CHUNKS_PER_CALL = 1024;
 /** The system moves no more bytes than this in one call. */
@@ -224,7 +231,11 @@ export const nodeFiles: FileSystem = {
   async rename(from, to) {
     renameSync(from, to);
   },
-  unlink: (path) => unlinkAsync(path),
+  async unlink(path) {
+    const sizeBytes = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (sizeBytes > INLINE_BYTES) await unlinkAsync(path);
+    else unlinkSync(path);
+  },
   async mkdir(path) {
     mkdirSync(path, { mode: DIRECTORY_MODE });
   },
@@ -232,10 +243,22 @@ export const nodeFiles: FileSystem = {
     rmdirSync(path);
   },
   async readdir(path) {
-    const entries = await readdirAsync(path, { withFileTypes: true });
+    const inline = (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) <= INLINE_DIRECTORY_BYTES;
+    const entries = inline
+      ? readdirSync(path, { withFileTypes: true })
+      : await readdirAsync(path, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
   },
   async realpath(path) {
     return realpathSync.native(path);
+  },
+  watch(path, changed) {
+    try {
+      const watcher = watch(path, { persistent: false }, changed);
+      watcher.on("error", () => {});
+      return () => watcher.close();
+    } catch {
+      return () => {};
+    }
   },
 };

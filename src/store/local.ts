@@ -23,7 +23,7 @@ import type {
   WriteOptions,
 } from "./contract.js";
 import { Directories } from "./directories.js";
-import { isMissing, linkRefused, notFound, systemCode, toStoreError, unknownOutcome } from "./failures.js";
+import { distrusted, isMissing, linkRefused, notFound, systemCode, toStoreError, unknownOutcome } from "./failures.js";
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
 import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
 import { removeTree } from "./local-tree.js";
@@ -149,7 +149,7 @@ class LocalStore implements ObjectStore {
     const temporary = temporaryPath(path, this.#runtime.uuid());
     const stat = await this.#fill(temporary, chunks, { file: options.durable, name: false });
     return {
-      publish: () => this.#publish(temporary, path, stat, options),
+      publish: (named) => this.#publish(temporary, path, stat, options.durable, named),
       discard: () => this.delete(temporary),
     };
   }
@@ -174,6 +174,11 @@ class LocalStore implements ObjectStore {
       if (!isMissing(error) && systemCode(error) !== "EISDIR") throw toStoreError(error, "delete", absolute);
     }
     this.#distrusted.delete(path);
+  }
+
+  watch(path: string, changed: () => void): () => void {
+    checkPath(path);
+    return this.#files.watch(this.#directories.absolute(path), changed);
   }
 
   /** The tree gets a temporary name first, so that nobody sees half of it, also when we die in between. */
@@ -206,7 +211,7 @@ class LocalStore implements ObjectStore {
 
   async close(): Promise<void> {}
 
-  async #publish(temporary: string, path: string, stat: FileStat, options: WriteOptions) {
+  async #publish(temporary: string, path: string, stat: FileStat, durable: boolean, named?: () => void) {
     const from = this.#directories.absolute(temporary);
     const to = this.#directories.absolute(path);
     try {
@@ -221,8 +226,9 @@ class LocalStore implements ObjectStore {
         throw toStoreError(error, "create", to);
       }
     }
+    named?.();
     const removal = this.#removeQuietly(from);
-    if (options.durable) await this.#syncName(path, "The name was given, but could not be made durable");
+    if (durable) await this.#syncName(path, "The name was given, but could not be made durable");
     await removal;
     return "created";
   }
@@ -294,13 +300,7 @@ class LocalStore implements ObjectStore {
 
   async #syncContent(path: string): Promise<void> {
     await this.#withOpen(path, "sync", async (handle, _stat, absolute) => {
-      if (this.#distrusted.has(path)) {
-        throw new TableError(
-          "UNAVAILABLE",
-          `Could not sync ${absolute}: an earlier sync of it failed, so a later success would prove nothing. Write its content anew under another name.`,
-          { details: { path: absolute } },
-        );
-      }
+      if (this.#distrusted.has(path)) throw distrusted(absolute);
       try {
         await handle.sync();
       } catch (error) {

@@ -126,11 +126,12 @@ class MemoryStore implements ObjectStore {
     const temporary = temporaryPath(path, this.#runtime.uuid());
     await this.write(temporary, chunks, options);
     return {
-      publish: async () => {
+      publish: async (named) => {
         const staged = this.#find(temporary);
         if (staged === undefined) return "fenced";
         const taken = this.#isTaken(path);
         if (!taken) this.#makeDirectory(parentOf(path)).objects.set(nameOf(path), staged);
+        if (!taken) named?.();
         await this.delete(temporary);
         return taken ? "exists" : "created";
       },

@@ -13,7 +13,9 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
+  const { watch } = store;
   return {
+    ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, at(path), changed) }),
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
     get: async (path) => store.get(at(path)),

@@ -7,10 +7,11 @@
 import { expect, test } from "vitest";
 import type { ConnectionOptions } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
+import { LINE } from "../../src/commit/writer-line.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
-import { checkVersions, connectIn, Oracle, readRows, TABLE, type TestRow } from "./table-world.js";
+import { checkVersions, connectIn, Oracle, ROOT, readRows, TABLE, type TestRow } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
 const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
@@ -23,6 +24,8 @@ const COUNTER = 0;
 /** Every second history compacts as often as it can. */
 const EAGER = { maintenance: { minFragments: 2, intervalMs: 1 } };
 const NEVER = { maintenance: { auto: false } };
+/** In every third history processes know of each other: they hold leases, and stand in line when they meet. */
+const SHARED = { coordination: { mode: "auto" } } as const;
 
 interface History {
   readonly world: World;
@@ -158,7 +161,7 @@ async function check(history: History): Promise<void> {
 
 async function play(seed: number): Promise<History> {
   const world = simulate(seed);
-  const options = seed % 2 === 0 ? EAGER : NEVER;
+  const options = { ...(seed % 2 === 0 ? EAGER : NEVER), ...(seed % 3 === 0 ? SHARED : {}) };
   const history: History = { world, options, oracle: new Oracle(), sure: 0, maybe: 0, nextId: 1, wrong: [] };
   await world.run(() => connectIn(world.process()).createTable(TABLE, [{ id: COUNTER, n: 0 }]));
   for (let i = 0; i < ROUNDS; i++) {
@@ -172,12 +175,15 @@ async function play(seed: number): Promise<History> {
 test(`${SEEDS} random histories with deaths, faults and power cuts keep every promise`, {
   timeout: 200_000,
 }, async () => {
+  let inLine = 0;
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const history = await play(seed).catch((error: unknown) => {
       throw new Error(`SEED=${seed}: ${error instanceof Error ? error.stack : error}`);
     });
     expect(history.wrong, `replay with SEED=${seed}\n${history.world.tail(60)}`).toEqual([]);
+    if (history.world.log.some((line) => line.includes(`openNew ${ROOT}/${TABLE}.lance/${LINE}`))) inLine++;
   }
+  if (SEEDS > 1) expect(inLine, "histories in which writers stood in line").toBeGreaterThan(SEEDS / 10);
 });
 
 test("one seed gives one log", async () => {

@@ -9,7 +9,11 @@ import { Database } from "../../src/api/database.js";
 import { type ConnectionOptions, settingsOf } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
+import { assertLockOrder } from "../../src/support/lock.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
+
+// In a simulated world an inverted order of locks fails where it happens.
+assertLockOrder();
 
 export const ROOT = "/db";
 export const TABLE = "t";

@@ -32,8 +32,18 @@ export class HandRuntime implements Runtime {
     return `00000000-0000-4000-8000-${String(this.#ids++).padStart(12, "0")}`;
   }
 
-  sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.timer(ms, resolve));
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const timer = this.timer(ms, resolve);
+      signal?.addEventListener("abort", () => {
+        timer.cancel();
+        reject(signal.reason);
+      });
+    });
   }
 
   yield(): Promise<void> {

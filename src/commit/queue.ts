@@ -87,6 +87,8 @@ interface Slot<W, R> {
   settle: () => void;
 }
 
+const NOTHING = () => {};
+
 export class WriteQueue<W extends QueuedWrite, R> {
   readonly metrics = noQueueMetrics();
   /** From the call until the write started. */
@@ -116,8 +118,10 @@ export class WriteQueue<W extends QueuedWrite, R> {
     const refusal = this.#refusal(timeoutMs, options.signal);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<R>((resolve, reject) => {
-      const slot: Slot<W, R> = { write, arrivedMs: this.#runtime.monotonicMs(), resolve, reject, settle: () => {} };
-      slot.settle = this.#watch(slot, timeoutMs, options.signal);
+      const slot: Slot<W, R> = { write, arrivedMs: this.#runtime.monotonicMs(), resolve, reject, settle: NOTHING };
+      if (timeoutMs !== undefined || options.signal !== undefined) {
+        slot.settle = this.#watch(slot, timeoutMs, options.signal);
+      }
       this.#outside.push(slot);
       this.#letIn();
       this.#draining ??= this.#drain();
@@ -163,11 +167,12 @@ export class WriteQueue<W extends QueuedWrite, R> {
 
   /** Writes that found the queue full enter it in order of arrival, as far as there is room. */
   #letIn(): void {
-    const room = this.#options.capacity - this.#waiting.length;
-    if (room > 0 && this.#outside.length > 0) {
-      const entering = this.#outside.splice(0, room);
-      this.metrics.admissions += entering.length;
-      for (const slot of entering) this.#waiting.push(slot);
+    const entering = Math.min(this.#options.capacity - this.#waiting.length, this.#outside.length);
+    if (entering > 0) {
+      this.metrics.admissions += entering;
+      for (let i = 0; i < entering; i++) this.#waiting.push(this.#outside[i]!);
+      if (entering === this.#outside.length) this.#outside.length = 0;
+      else this.#outside.splice(0, entering);
     }
     this.metrics.depth = this.#waiting.length;
   }

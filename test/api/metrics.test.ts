@@ -6,7 +6,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
+import type { OpenTable } from "../../src/api/open-table.js";
 import { settingsOf } from "../../src/api/options.js";
+import { type SysSource, sysQuery } from "../../src/api/sys.js";
+import { TableMeters } from "../../src/commit/meters.js";
+import { noQueueMetrics } from "../../src/commit/queue.js";
 import { connect, type SysTable } from "../../src/index.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { connectIn, TABLE } from "../sim/table-world.js";
@@ -55,6 +59,7 @@ describe("metrics of a table", () => {
     const lost = one.lostRaces + two.lostRaces;
     expect(lost).toBeGreaterThan(0);
     expect(one.resolution.count + two.resolution.count).toBeGreaterThan(0);
+    expect([one.resolutionDisk.count, two.resolutionDisk.count]).toEqual([one.resolution.count, two.resolution.count]);
     const pairs = [...one.byPair, ...two.byPair].map(({ operation, winner }) => `${operation} ${winner}`);
     expect(new Set(pairs)).toEqual(
       new Set([
@@ -65,6 +70,18 @@ describe("metrics of a table", () => {
     const tally = [...one.byPair, ...two.byPair].reduce((sum, pair) => sum + pair.compatible + pair.rebased, 0);
     expect(tally).toBeGreaterThan(0);
   });
+});
+
+test("what became of an operation that met another is counted under both names and the verdict", () => {
+  const meters = new TableMeters();
+  for (const verdict of ["compatible", "rebase", "rebase", "retry", "retry", "retry", "fail"] as const) {
+    meters.met("update", "delete", verdict);
+  }
+  meters.met("delete", "update", "fail");
+  expect(meters.conflicts()).toEqual([
+    { operation: "update", winner: "delete", compatible: 1, rebased: 2, retried: 3, failed: 1 },
+    { operation: "delete", winner: "update", compatible: 0, rebased: 0, retried: 0, failed: 1 },
+  ]);
 });
 
 test("metrics of a database are those of its tables, and their queues' counters together", async () => {
@@ -141,6 +158,59 @@ describe("system tables", () => {
     expect(locks).toHaveLength(1);
     expect(locks[0]).toMatchObject({ name: "t", holder: null, acquisitions: 2 });
     expect(await db.sys("conflicts").toArray()).toEqual([]);
+  });
+
+  test("show what other processes committed, and tables that this process never opened", async () => {
+    const store = memoryStore("shared");
+    const settings = settingsOf({});
+    const [mine, other] = [0, 1].map(() => new Connection(new Database(store, "memory://"), settings)) as [
+      Connection,
+      Connection,
+    ];
+    await mine.createTable("t", START);
+    const table = await other.openTable("t");
+    await other.createTable("u", START, { mode: "create" });
+    expect(await mine.sys("fragments").select(["table", "version"]).toArray()).toHaveLength(2);
+    await table.add([{ id: 3, n: 30 }]);
+    const rows = await mine.sys("fragments").where("table = 't'").toArray();
+    expect(rows.map(({ version, fragment }) => [version, fragment])).toEqual([
+      [2, 0],
+      [2, 1],
+    ]);
+    const versions = await mine.sys("versions").toArray();
+    expect(versions.map((row) => `${row.table}${row.version} ${row.operation} ${row.durability}`).sort()).toEqual([
+      "t1 overwrite full",
+      "t2 append full",
+      "u1 overwrite full",
+    ]);
+  });
+
+  test("show each counter under its own name, and the lock of the database beside those of its tables", async () => {
+    const counters = Object.fromEntries(Object.keys(noQueueMetrics()).map((name, i) => [name, i + 1]));
+    const pair = { operation: "update", winner: "delete", compatible: 1, rebased: 2, retried: 3, failed: 4 };
+    const open = { shared: { name: "t", meters: { conflicts: () => [pair] } }, queue: { metrics: counters } };
+    const waits = { count: 5, meanMs: 6, p50Ms: 7, p95Ms: 8, p99Ms: 9, maxMs: 10 };
+    const lock = {
+      level: "table" as const,
+      name: "t",
+      holder: "append",
+      heldMs: 1,
+      waiting: 2,
+      acquisitions: 3,
+      timeouts: 4,
+    };
+    const source: SysSource = {
+      opened: () => [open as unknown as OpenTable],
+      all: async () => [],
+      locks: () => [{ ...lock, waits }],
+    };
+    const rowsOf = (name: SysTable) => sysQuery(name, source, settingsOf({})).toArray();
+    expect(await rowsOf("write_queue_metrics")).toMatchObject([{ table: "t", ...counters }]);
+    expect(await rowsOf("process_lock_metrics")).toMatchObject([{ ...lock, waitP50Ms: 7, waitP99Ms: 9 }]);
+    expect(await rowsOf("conflicts")).toMatchObject([{ table: "t", ...pair }]);
+    const { db } = await database();
+    const levels = (await db.sys("process_lock_metrics").toArray()).map((row) => row.level);
+    expect(levels.sort()).toEqual(["database", "table"]);
   });
 
   test("of another name are not found", async () => {

@@ -143,3 +143,50 @@ test("a query that has begun reads its version to the end, whatever is written m
   expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
   expect(await table.countRows()).toBe(1);
 });
+
+test("each version has its own deleted rows, in whatever order versions are read", async () => {
+  const table = await (await connected(freshDirectory())).createTable(
+    "t",
+    [1, 2, 3, 4].map((id) => ({ id })),
+  );
+  for (const id of [1, 2, 3]) await table.delete(`id = ${id}`);
+  const ids = async () => (await table.query().toArray()).map((row) => row.id);
+  expect(await ids()).toEqual([4]);
+  for (const version of [2, 4, 1, 3, 2]) {
+    await table.checkout(version);
+    expect(await ids(), `version ${version}`).toEqual([1, 2, 3, 4].slice(version - 1));
+  }
+});
+
+describe("a cleanup of this process", () => {
+  const cleanUp = async (table: Table) =>
+    (await table.optimize({ cleanupOlderThan: new Date(Date.now() + 60_000) })).prune.oldVersionsRemoved;
+
+  test("leaves the version of a query that is under way until the query has ended", async () => {
+    const table = await (await connected(freshDirectory())).createTable("t", [{ id: 1 }]);
+    await table.add([{ id: 2 }]);
+    const reading = table.query().execute({ maxBatchLength: 1 })[Symbol.asyncIterator]();
+    await reading.next();
+    await table.add([{ id: 100 }], { mode: "overwrite" });
+    expect(await cleanUp(table), "version 1").toBe(1);
+    expect((await table.listVersions()).map((one) => one.version)).toEqual([2, 3]);
+    await reading.return?.();
+    expect(await cleanUp(table), "version 2").toBe(1);
+  });
+
+  test("leaves the version of a snapshot until it is closed, and of a handle until it goes on", async () => {
+    const table = await (await connected(freshDirectory())).createTable("t", [{ id: 1 }]);
+    const snapshot = await table.snapshot();
+    await table.add([{ id: 2 }]);
+    await table.checkout(2);
+    const other = await table.snapshot();
+    await table.checkoutLatest();
+    await table.add([{ id: 100 }], { mode: "overwrite" });
+    expect(await cleanUp(table)).toBe(0);
+    other.close();
+    expect(await cleanUp(table), "version 2").toBe(1);
+    expect((await snapshot.query().toArray()).map((row) => row.id)).toEqual([1]);
+    await snapshot[Symbol.asyncDispose]();
+    expect(await cleanUp(table), "version 1").toBe(1);
+  });
+});

@@ -234,6 +234,7 @@ describe("time limits", () => {
     const a = bench.submit("a", { timeoutMs: 0 });
     const b = bench.submit("b", { timeoutMs: 0 });
     expect(await b.end).toBe("TIMEOUT queued");
+    expect(bench.queue.metrics).toMatchObject({ timeouts: 1, admissions: 1 });
     await turn();
     await bench.finish();
     expect(await a.end).toBe("done a");

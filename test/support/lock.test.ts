@@ -53,11 +53,29 @@ test("a wait that takes too long ends with the name of the operation that holds 
   expect(runtime.pending).toBe(0);
 });
 
+test("who holds a lock, for how long, and who waited how long for it is told", async () => {
+  const runtime = new HandRuntime();
+  const lock = new Lock("table", "flights", runtime);
+  await runtime.advance(1000);
+  const slow = held();
+  const first = lock.runExclusive("overwrite", slow.action);
+  const second = lock.runExclusive("append", async () => {}, 100);
+  await runtime.advance(40);
+  expect(lock.metrics()).toMatchObject({ holder: "overwrite", heldMs: 40, waiting: 1, waits: { count: 0 } });
+  slow.end();
+  await Promise.all([first, second]);
+  expect(lock.metrics()).toMatchObject({ holder: undefined, heldMs: 0, waiting: 0, waits: { count: 1, maxMs: 40 } });
+  await runtime.advance(100);
+  expect(lock.metrics(), "whoever got the lock in time does not run out of it later").toMatchObject({ timeouts: 0 });
+  expect(runtime.pending).toBe(0);
+});
+
 describe("the order", () => {
   assertLockOrder();
   const runtime = new HandRuntime();
   const database = new Lock("database", "db", runtime);
   const tables = ["a", "b"].map((name) => new Lock("table", name, runtime)) as [Lock, Lock];
+  const maintenance = new Lock("maintenance", "a", runtime);
   const index = new Lock("index", "a.id", runtime);
   const nothing = async () => {};
 
@@ -76,6 +94,8 @@ describe("the order", () => {
   test.each([
     ["a table lock inside an index lock", index, tables[0]],
     ["a database lock inside a table lock", tables[0], database],
+    ["a table lock inside a maintenance lock", maintenance, tables[0]],
+    ["a maintenance lock inside an index lock", index, maintenance],
     ["a table before one with a smaller name", tables[1], tables[0]],
     ["the same lock twice", tables[0], tables[0]],
   ])("%s is an error at once, not a hang", async (_, outer, inner) => {

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { connect } from "../../src/index.js";
 import { errorsOf, runAll, start } from "./crew.js";
@@ -47,4 +49,13 @@ test("a process that forgets to close ends all the same, while its table is bein
   expect(errorsOf(said)).toEqual([]);
   expect(await table.countRows()).toBe(61);
   expect((await table.stats()).fragmentStats.numFragments).toBeLessThan(61);
+});
+
+test("a compaction of a table of 160 MB that may hold 16 MB needs less than 100 MB of memory", {
+  timeout: 120_000,
+}, async () => {
+  const script = new URL("../soak/compact-memory.mjs", import.meta.url).pathname;
+  const env = { ...process.env, TABLE_MB: "160", MAX_MB: "16" };
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
+  expect(stdout).toMatch(/^160 MB from 160 into \d+ fragments with \d\d MB of memory/);
 });

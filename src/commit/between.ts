@@ -9,7 +9,7 @@ import type { Transaction } from "../format/transaction.js";
 import type { Winner } from "./commit-result.js";
 import { graver, judge, type Verdict } from "./conflicts.js";
 import { claimedFragments } from "./judgements.js";
-import { readManifest, readTransaction } from "./log.js";
+import { readMadeBy, readTransaction } from "./log.js";
 import type { Intent } from "./proposal.js";
 import type { SharedTable } from "./shared-table.js";
 import type { Snapshot } from "./snapshot.js";
@@ -74,8 +74,8 @@ export class Between {
 
   async #transactionOf(version: number, head: Snapshot): Promise<Transaction | undefined> {
     if (version === head.version) return this.#table.transaction(head);
-    const manifest = await readManifest(this.#table.store, version, head.head.scheme);
-    return manifest === undefined ? undefined : readTransaction(this.#table.store, manifest);
+    const madeBy = await readMadeBy(this.#table.store, version, head.head.scheme);
+    return madeBy === undefined ? undefined : readTransaction(this.#table.store, madeBy);
   }
 
   /** Deletion vectors at head of the fragments that the intent claims; absent when the fragment is gone. */

@@ -12,7 +12,7 @@ import { Between } from "./between.js";
 import { busy, conflict, unknownOutcome } from "./commit-errors.js";
 import type { CommitOptions, CommitResult } from "./commit-result.js";
 import { type Expressed, express } from "./express.js";
-import { type Guard, publishVersion, readManifest, readTransaction, type StagedVersion, stageVersion } from "./log.js";
+import { type Guard, publishVersion, readMadeBy, readTransaction, type StagedVersion, stageVersion } from "./log.js";
 import { lookAgain } from "./look-again.js";
 import { nextManifest } from "./next-manifest.js";
 import type { Proposal } from "./proposal.js";
@@ -237,9 +237,9 @@ class CommitRun {
   }
 
   async #isMine(version: number, head: Snapshot): Promise<boolean> {
-    const manifest = await readManifest(this.#table.store, version, head.head.scheme);
-    if (manifest === undefined) return false;
-    return (await readTransaction(this.#table.store, manifest))?.uuid === this.#uuid;
+    const madeBy = await readMadeBy(this.#table.store, version, head.head.scheme);
+    if (madeBy === undefined) return false;
+    return (await readTransaction(this.#table.store, madeBy))?.uuid === this.#uuid;
   }
 
   /** The look after the link: a gap between the own version and the head means that the commit is not part of it. */
@@ -290,9 +290,9 @@ class CommitRun {
       throw error;
     }
     const { version } = attempt.staged;
-    const manifest = await readManifest(this.#table.store, version, head.head.scheme).catch(() => undefined);
-    if (manifest === undefined) throw this.#unknown(version, error);
-    const theirs = await readTransaction(this.#table.store, manifest).catch(() => undefined);
+    const madeBy = await readMadeBy(this.#table.store, version, head.head.scheme).catch(() => undefined);
+    if (madeBy === undefined) throw this.#unknown(version, error);
+    const theirs = await readTransaction(this.#table.store, madeBy).catch(() => undefined);
     if (theirs === undefined || theirs.uuid === this.#uuid) throw this.#unknown(version, error);
   }
 

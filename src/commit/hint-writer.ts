@@ -2,7 +2,8 @@
  * Writes the hint that names the newest version, behind the commits.
  *
  * The hint is advice: its loss costs a look at a few names. So it lags by a few versions while commits follow each
- * other, catches up as soon as they pause, and a failure is of no consequence.
+ * other, catches up as soon as they pause, and a failure is of no consequence. What another process has written counts
+ * as written.
  */
 import { encodeHint } from "../format/hint.js";
 import { HINT_PATH } from "../format/layout.js";
@@ -11,8 +12,8 @@ import type { Runtime, Timer } from "../support/runtime.js";
 
 /** Versions that the hint may lag behind; half of what a reader probes name by name before it lists. */
 const LAG_VERSIONS = 16;
-/** How long it may lag at all, milliseconds. */
-const LAG_MS = 50;
+/** A pause of this length is time to catch up, milliseconds. */
+const PAUSE_MS = 50;
 
 export class HintWriter {
   readonly #store: ObjectStore;
@@ -29,12 +30,18 @@ export class HintWriter {
     this.#runtime = runtime;
   }
 
-  /** Notes that `version` was committed. */
-  note(version: number, manifest: string): void {
+  /**
+   * Notes that `version` was committed.
+   * @param seen what the hint was found to name since, whoever wrote it; 0: nothing
+   */
+  note(version: number, manifest: string, seen = 0): void {
     this.#wanted = version;
     this.#manifest = manifest;
+    if (seen > 0 && seen <= version) this.#written = seen;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     if (this.#written === 0 || Math.abs(version - this.#written) >= LAG_VERSIONS) this.#start();
-    else this.#timer ??= this.#runtime.timer(LAG_MS, () => this.#start());
+    else if (version !== this.#written) this.#timer = this.#runtime.timer(PAUSE_MS, () => this.#start());
   }
 
   /** Resolves when the hint has caught up. */

@@ -9,7 +9,7 @@ import { decodeDeletionVector } from "../format/deletion-file.js";
 import type { DeletionVector } from "../format/deletion-vector.js";
 import type { Fragment } from "../format/fragment.js";
 import { deletionPath, manifestPath, TRANSACTIONS } from "../format/layout.js";
-import { decodeManifest, type Manifest } from "../format/manifest.js";
+import { decodeMadeBy, decodeManifest, type MadeBy, type Manifest } from "../format/manifest.js";
 import { decodeTransaction, type Transaction } from "../format/transaction.js";
 import type { Chunks, ObjectStore, StagedObject } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
@@ -61,11 +61,24 @@ export async function publishVersion(
  * The manifest of one version; undefined when the version does not exist (any more).
  * @throws CORRUPT naming file and offset
  */
-export async function readManifest(
+export function readManifest(store: ObjectStore, version: number, scheme: NamingScheme): Promise<Manifest | undefined> {
+  return readVersion(store, version, scheme, decodeManifest);
+}
+
+/**
+ * What made one version, without the rest of its manifest; undefined when the version does not exist (any more).
+ * @throws CORRUPT naming file and offset
+ */
+export function readMadeBy(store: ObjectStore, version: number, scheme: NamingScheme): Promise<MadeBy | undefined> {
+  return readVersion(store, version, scheme, decodeMadeBy);
+}
+
+async function readVersion<M extends MadeBy>(
   store: ObjectStore,
   version: number,
   scheme: NamingScheme,
-): Promise<Manifest | undefined> {
+  decode: (bytes: Uint8Array, path: string) => M,
+): Promise<M | undefined> {
   const path = manifestPath(version, scheme);
   let bytes: Uint8Array;
   try {
@@ -74,19 +87,19 @@ export async function readManifest(
     if (isTableError(error, "NOT_FOUND")) return undefined;
     throw error;
   }
-  const manifest = decodeManifest(bytes, path);
-  if (manifest.version !== version) {
+  const decoded = decode(bytes, path);
+  if (decoded.version !== version) {
     throw new TableError(
       "CORRUPT",
-      `${store.display}/${path} says that it is version ${manifest.version}; its name says ${version}. Was the file copied or renamed?`,
+      `${store.display}/${path} says that it is version ${decoded.version}; its name says ${version}. Was the file copied or renamed?`,
       { details: { path, offset: 0, version } },
     );
   }
-  return manifest;
+  return decoded;
 }
 
 /** The transaction that made a version: inline in its manifest, or in a file; undefined when there is none. */
-export async function readTransaction(store: ObjectStore, manifest: Manifest): Promise<Transaction | undefined> {
+export async function readTransaction(store: ObjectStore, manifest: MadeBy): Promise<Transaction | undefined> {
   if (manifest.transaction !== undefined) {
     return decodeTransaction(manifest.transaction, `version ${manifest.version} (inline transaction)`);
   }

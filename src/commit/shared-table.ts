@@ -147,7 +147,7 @@ export class SharedTable {
     for (const [path, vector] of vectors) this.#vectors.set(path, vector);
     this.#transactions.set(`${snapshot.version}:${snapshot.head.identity}`, transaction);
     if (this.#head === undefined || this.#head.version < snapshot.version) this.#setHead(snapshot);
-    this.#hintWriter.note(snapshot.version, manifestPath(snapshot.version, snapshot.head.scheme));
+    this.#hintWriter.note(snapshot.version, manifestPath(snapshot.version, snapshot.head.scheme), this.hint.version);
   }
 
   /** Forgets the head, so that the next reader finds it anew. */

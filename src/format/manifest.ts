@@ -78,6 +78,26 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
   return readManifest(new WireReader(bytes, path, start, end));
 }
 
+/** What a manifest file says of the transaction that made it. */
+export type MadeBy = Pick<Manifest, "version" | "transactionFile" | "transaction">;
+
+/**
+ * Reads of a whole manifest file only what made it, whatever its fragments are. A view of `bytes` lives on in the answer.
+ * @param path of the file, for errors
+ * @throws CORRUPT (details: path, offset), NOT_SUPPORTED for a newer container version
+ */
+export function decodeMadeBy(bytes: Uint8Array, path: string): MadeBy {
+  const { start, end } = openManifestFile(bytes, path);
+  const reader = new WireReader(bytes, path, start, end);
+  const m = emptyDraft();
+  while (reader.next()) {
+    if (reader.field === TRANSACTION_SECTION_FIELD) m.transaction = sectionAt(bytes, reader.uint(), start, path);
+    else if (reader.field === 3 || reader.field === 12) readSingular(reader, m);
+    else reader.skip();
+  }
+  return m;
+}
+
 /** The manifest file in pieces; fragments, indices and transaction are views of what the manifest holds. */
 export function encodeManifest(manifest: Manifest): Uint8Array[] {
   assert(Number.isSafeInteger(manifest.version) && manifest.version > 0, "a version is a positive safe integer");

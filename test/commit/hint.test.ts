@@ -80,3 +80,18 @@ test("a table that was removed meanwhile is not brought back", async () => {
   await runtime.advance(50);
   expect(await store.list("")).toEqual([]);
 });
+
+test("what another process has written is not written again, and is caught up with when it falls behind", async () => {
+  const { runtime, writer, writes, hint } = await bench();
+  for (let version = 40; version < 80; version += 4) {
+    writer.note(version, MANIFEST, version - 3);
+    await runtime.advance(10);
+  }
+  expect(writes()).toBe(0);
+  writer.note(80, MANIFEST, 64);
+  await turn();
+  expect([writes(), await hint()]).toEqual([1, 80]);
+  writer.note(81, MANIFEST, 80);
+  await runtime.advance(50);
+  expect([writes(), await hint(), runtime.pending]).toEqual([2, 81, 0]);
+});

@@ -8,8 +8,9 @@
  * - Concurrent syncs of one directory share one fsync, if it starts after they were asked for.
  */
 import { dirname } from "node:path";
+import { allOf } from "./all-of.js";
 import { linkRefused, systemCode } from "./failures.js";
-import type { FileSystem } from "./files.js";
+import type { FileStat, FileSystem } from "./files.js";
 import { joinPath, parentOf } from "./paths.js";
 
 interface SyncSlot {
@@ -92,20 +93,14 @@ export class Directories {
   }
 
   async #syncNow(directory: string): Promise<void> {
-    const identity = await this.#syncOne(this.absolute(directory));
-    if (this.#anchored.get(directory) === identity) return;
-    if (directory === "") await this.#syncAbove();
-    else await this.sync(parentOf(directory));
-    this.#anchored.set(directory, identity);
-  }
-
-  /** One fsync; resolves to what tells this directory from a later one of the same name. */
-  async #syncOne(absolute: string): Promise<string> {
+    const absolute = this.absolute(directory);
     const handle = await this.#files.openDirectory(absolute);
     try {
-      const stat = await handle.stat();
-      await handle.sync();
-      return `${stat.device}:${stat.inode}:${stat.createdNs}`;
+      const identity = identityOf(await handle.stat());
+      if (this.#anchored.get(directory) === identity) return await handle.sync();
+      // Side by side: both have to be done before anybody counts on the names, in whatever order.
+      await allOf([handle.sync(), directory === "" ? this.#syncAbove() : this.sync(parentOf(directory))]);
+      this.#anchored.set(directory, identity);
     } finally {
       await handle.close();
     }
@@ -119,7 +114,8 @@ export class Directories {
       path = parent;
       if ((await this.#files.stat(path))?.device !== device) return;
       try {
-        await this.#syncOne(path);
+        const handle = await this.#files.openDirectory(path);
+        await handle.sync().finally(() => handle.close());
       } catch (error) {
         // A directory that is not ours to open may be passed over when its names are older than this store.
         if (systemCode(error) !== "EACCES" || this.#changed.has(path)) throw error;
@@ -146,4 +142,9 @@ export class Directories {
       if (systemCode(error) !== "EEXIST") throw error;
     }
   }
+}
+
+/** What tells a directory from a later one of the same name. */
+function identityOf({ device, inode, createdNs }: FileStat): string {
+  return `${device}:${inode}:${createdNs}`;
 }

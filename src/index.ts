@@ -1,5 +1,6 @@
 /** The public surface of the package, and its only barrel. */
 export * from "./api/arrow.js";
+export { type BranchContents, Branches } from "./api/branches.js";
 export type { CommitMetadata } from "./api/commit-metadata.js";
 export {
   Connection,

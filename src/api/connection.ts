@@ -10,6 +10,7 @@ import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
 import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
 import { readTwice } from "./append.js";
+import { openLine } from "./branches.js";
 import { type Database, type DatabaseMetrics, openDatabase } from "./database.js";
 import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
@@ -18,7 +19,7 @@ import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settin
 import type { Query } from "./query.js";
 import { type SysTable, sysQuery } from "./sys.js";
 import { Table } from "./table.js";
-import { notSupported, UnbuiltConnection } from "./unbuilt.js";
+import { UnbuiltConnection } from "./unbuilt.js";
 
 export interface CreateTableOptions {
   /** create: the table must be new; overwrite: a table of that name gets a new version with only these rows. */
@@ -32,7 +33,9 @@ export interface CreateTableOptions {
 }
 
 export interface OpenTableOptions {
+  /** Shows this version, of the branch if one is named, and refuses writes until checkoutLatest(). */
   readonly version?: number;
+  /** Reads and writes go to this branch. */
   readonly branch?: string;
   readonly storageOptions?: Readonly<Record<string, string>>;
   readonly indexCacheSize?: number;
@@ -167,7 +170,7 @@ export class Connection extends UnbuiltConnection {
     return this.#create(name, [], { ...options, schema });
   }
 
-  /** @throws NOT_FOUND */
+  /** @throws NOT_FOUND when there is no such table, branch or version */
   async openTable(
     name: string,
     namespaceOrOptions?: Namespace | OpenTableOptions,
@@ -177,9 +180,10 @@ export class Connection extends UnbuiltConnection {
     const [namespace, options] = splitNamespace<OpenTableOptions>(namespaceOrOptions, lastOptions);
     checkNamespace(namespace);
     checkTableName(name);
-    if (options.branch !== undefined) return notSupported("openTable with a branch", "branches are not built yet.");
-    const open = this.#database.table(name, this.#settings);
-    await open.shared.refresh();
+    const main = this.#database.table(name, this.#settings);
+    await main.shared.refresh();
+    const open = options.branch === undefined ? main : await openLine(main, options.branch);
+    if (open !== main) await open.shared.refresh();
     await this.#database.prove(this.#settings, "open");
     const table = this.#handle(open);
     if (options.version !== undefined) await table.checkout(options.version);

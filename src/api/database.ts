@@ -12,7 +12,7 @@ import type { ObjectStore } from "../store/contract.js";
 import { openStore } from "../store/open.js";
 import { isTableError, TableError } from "../support/errors.js";
 import { Lock } from "../support/lock.js";
-import { OpenTable } from "./open-table.js";
+import { OpenTable, type TableLines } from "./open-table.js";
 import type { Settings } from "./options.js";
 import type { SysSource } from "./sys.js";
 
@@ -99,12 +99,18 @@ export class Database {
     await Promise.all(this.#opened().map((table) => table.shared.durable.sync()));
   }
 
-  /** The state of a table in this process, whether the table exists or not. */
-  table(name: string, settings: Settings): OpenTable {
-    const known = this.#tables.get(name);
+  /** The state of a table, or of a branch of it, in this process, whether it exists or not. */
+  table(name: string, settings: Settings, branch?: string): OpenTable {
+    const key = branch === undefined ? name : `${name}@${branch}`;
+    const known = this.#tables.get(key);
     if (known !== undefined) return known;
-    const table = new OpenTable(name, this.store, settings, this.#readersOf(settings));
-    this.#tables.set(name, table);
+    const lines: TableLines = {
+      of: (other) => this.table(name, settings, other),
+      exclusively: (operation, action) =>
+        this.#lockOf(settings).runExclusive(`${operation} of table '${name}'`, action, settings.timeoutMs),
+    };
+    const table = new OpenTable(name, this.store, settings, this.#readersOf(settings), { branch, lines });
+    this.#tables.set(key, table);
     return table;
   }
 
@@ -143,15 +149,18 @@ export class Database {
   }
 
   async #drop(name: string, settings: Settings): Promise<void> {
-    const table = this.table(name, settings);
-    await table.idle();
+    const lines = [
+      this.table(name, settings),
+      ...[...this.#tables.values()].filter((one) => one.name === name && one.branch !== undefined),
+    ];
+    await Promise.all(lines.map((line) => line.idle()));
     if (!(await this.#exists(name))) {
       throw new TableError("NOT_FOUND", `Table '${name}' was not found in ${this.store.display}.`, {
         details: { table: name },
       });
     }
     await this.store.deleteTree(tableDirectory(name));
-    table.shared.forget();
+    for (const line of lines) line.shared.forget();
   }
 
   /** The threads that read for all tables; none where they could not open the files themselves. */

@@ -15,13 +15,15 @@ import type { ScanSource } from "../compute/scan.js";
 import type { DataFormat, FragmentCodec } from "../data/codec.js";
 import { CODECS, codecFor } from "../data/codecs.js";
 import { FileCache } from "../data/file-cache.js";
+import { BaseDirectories } from "../format/bases.js";
 import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
-import { tableDirectory } from "../format/layout.js";
+import { BRANCH_TREES, branchDirectory, REFS, tableDirectory } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
 import { countingSyncs } from "../store/counting.js";
+import { lineView } from "../store/line-view.js";
 import { within } from "../store/within.js";
-import { TableError } from "../support/errors.js";
+import { assert, TableError } from "../support/errors.js";
 import { readChannel } from "../support/telemetry.js";
 import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { Settings } from "./options.js";
@@ -30,7 +32,24 @@ import type { QuerySource } from "./query-base.js";
 /** How often a group is planned again because other writers changed the same rows first. */
 const PLANS_MAX = 100;
 
+/** The lines of history of one table, each opened once. */
+export interface TableLines {
+  /** A branch, or the main line, whether it exists or not. */
+  of(branch: string | undefined): OpenTable;
+  /** Runs `action` while nothing else makes or removes tables or branches in this process. @throws BUSY */
+  exclusively<T>(operation: string, action: () => Promise<T>): Promise<T>;
+}
+
+/** Which line of its table this is; without it, the main one of a table that has no other. */
+export interface OpenLine {
+  readonly branch: string | undefined;
+  readonly lines: TableLines;
+}
+
 export class OpenTable {
+  /** Of the table, whatever branch this is. */
+  readonly name: string;
+  readonly branch: string | undefined;
   readonly shared: SharedTable;
   readonly files: FileCache;
   readonly settings: Settings;
@@ -41,21 +60,45 @@ export class OpenTable {
   /** Writes that passed the queue by and have no answer yet. */
   readonly #direct = new Set<Promise<unknown>>();
   readonly #readers: TableReaders | undefined;
+  readonly #lines: TableLines | undefined;
   #closed = false;
 
-  constructor(name: string, root: ObjectStore, settings: Settings, pool?: ReaderPool) {
-    this.#readers = pool === undefined ? undefined : { pool, directory: tableDirectory(name) };
-    const store = countingSyncs(within(root, tableDirectory(name)), (syncs) => {
+  constructor(name: string, root: ObjectStore, settings: Settings, pool?: ReaderPool, line?: OpenLine) {
+    this.name = name;
+    this.branch = line?.branch;
+    this.#lines = line?.lines;
+    const { branch } = this;
+    // Threads open files by their paths; they do not know what a branch inherits.
+    this.#readers = pool === undefined || branch !== undefined ? undefined : { pool, directory: tableDirectory(name) };
+    const table = within(root, tableDirectory(name));
+    const bases = new BaseDirectories(branch === undefined ? undefined : table.display);
+    const directory = branch === undefined ? "" : branchDirectory(branch);
+    const view = lineView(table, { directory, shared: [REFS, BRANCH_TREES], directoryOf: bases.directoryOf });
+    const store = countingSyncs(view, (syncs) => {
       this.queue.metrics.physicalSyncs += syncs;
     });
     this.settings = settings;
-    this.shared = new SharedTable(name, store, settings.runtime, {
+    const lease = {
       published: settings.coordinationMode !== "single_process_unsafe" && root.scheme !== "memory",
       ttlMs: settings.leaseTtlMs,
-    });
+    };
+    const title = branch === undefined ? name : `${name}@${branch}`;
+    this.shared = new SharedTable(title, store, settings.runtime, lease, { branch, bases });
     this.files = new FileCache({ store, codecs: CODECS });
     this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
     this.maintenance = new Maintenance(this.compaction(), settings.maintenance, () => this.queue.metrics.depth);
+  }
+
+  /** Another line of the same table. */
+  lineOf(branch: string | undefined): OpenTable {
+    if (branch === this.branch) return this;
+    assert(this.#lines !== undefined, "a table of a database knows its other lines");
+    return this.#lines.of(branch);
+  }
+
+  /** Runs `action` while nothing else makes or removes tables or branches in this process. @throws BUSY */
+  exclusively<T>(operation: string, action: () => Promise<T>): Promise<T> {
+    return this.#lines === undefined ? action() : this.#lines.exclusively(operation, action);
   }
 
   /**

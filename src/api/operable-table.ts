@@ -1,36 +1,79 @@
-/** What there is around a table's reads and writes: the buffered writer, the durability barrier, metrics. */
+/** What there is around a table's reads and writes: tags and branches, the buffered writer, durability, metrics. */
 
+import type { Table as ArrowTable } from "apache-arrow";
 import type { Finding } from "../chores/findings.js";
 import { type VerifyOptions, verifyTable } from "../chores/verify.js";
 import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
-import type { Snapshot } from "../commit/snapshot.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
+import { Branches } from "./branches.js";
 import { Findings } from "./findings.js";
 import type { OpenTable } from "./open-table.js";
+import type { QueryExecutionOptions } from "./query-base.js";
 import type { AddResult } from "./results.js";
+import { searchMany } from "./search-many.js";
+import type { ShownVersion } from "./shown-version.js";
+import type { Table } from "./table.js";
 import { TableSnapshot } from "./table-snapshot.js";
+import { Tags } from "./tags.js";
 import { UnbuiltTable } from "./unbuilt.js";
+import type { IntoVector } from "./vector.js";
+import type { VectorQuery } from "./vector-query.js";
 import { BufferedWriter, type WriterOptions } from "./writer.js";
+
+/** What the handle gives to its surroundings. */
+export interface Surroundings {
+  readonly shown: ShownVersion;
+  checkOpen(): void;
+  checkWritable(): void;
+  /** A handle of another line of the same table. */
+  handle(line: OpenTable): Table;
+}
 
 export abstract class OperableTable extends UnbuiltTable {
   readonly #open: OpenTable;
+  readonly #of: Surroundings;
 
-  readonly #checkWritable: () => void;
-  readonly #shown: () => Promise<Snapshot>;
-
-  /** @param shown the version that the handle shows at the moment */
-  constructor(open: OpenTable, checkWritable: () => void, shown: () => Promise<Snapshot>) {
+  constructor(open: OpenTable, of: Surroundings) {
     super();
-    this.#shown = shown;
     this.#open = open;
-    this.#checkWritable = checkWritable;
+    this.#of = of;
   }
 
   /** Holds the version that this handle shows until the snapshot is closed: no cleanup removes what it needs. */
   async snapshot(): Promise<TableSnapshot> {
-    return new TableSnapshot(this.#open, await this.#open.shared.lease.hold(this.#shown));
+    const { line } = this.#of.shown;
+    return new TableSnapshot(line, await this.#of.shown.hold());
+  }
+
+  async tags(): Promise<Tags> {
+    this.#of.checkOpen();
+    return new Tags(this.#open);
+  }
+
+  /** The branches of the table, whichever of them this handle shows. */
+  async branches(): Promise<Branches> {
+    this.#of.checkOpen();
+    return new Branches(this.#open, (line) => this.#of.handle(line));
+  }
+
+  /** The branch that this handle shows; null: the main line. */
+  currentBranch(): string | null {
+    return this.#of.shown.line.branch ?? null;
+  }
+
+  /**
+   * Several vector searches at once: the results in the order of the searches, each what the search alone would give.
+   * The version is read once for all of them. A search is a vector, or a query that says more (filter, columns, limit,
+   * ...); searches among the same rows share most.
+   * @throws INVALID_ARGUMENT, TIMEOUT, CANCELED, SNAPSHOT_EXPIRED, CORRUPT: what fails one search fails all
+   */
+  searchMany(
+    searches: readonly (IntoVector | VectorQuery)[],
+    options: QueryExecutionOptions = {},
+  ): Promise<ArrowTable[]> {
+    return searchMany(() => this.#of.shown.source(), searches, options);
   }
 
   /**
@@ -40,7 +83,7 @@ export abstract class OperableTable extends UnbuiltTable {
   writer(options?: WriterOptions & { readonly acknowledge?: "admission" }): BufferedWriter;
   writer(options: WriterOptions & { readonly acknowledge: "commit" }): BufferedWriter<AddResult>;
   writer(options: WriterOptions = {}): BufferedWriter<AddResult | undefined> {
-    this.#checkWritable();
+    this.#of.checkWritable();
     return new BufferedWriter(this.#open, options);
   }
 

@@ -6,12 +6,10 @@
 import type { Table as ArrowTable, Field, Schema } from "apache-arrow";
 import { planRestore } from "../change/overwrite.js";
 import type { AloneWrite, TableWrite, WriteResult } from "../change/write.js";
-import type { Snapshot } from "../commit/snapshot.js";
 import { countRows } from "../compute/count.js";
 import { bindFilter } from "../compute/expression/bind.js";
 import { queryableSchema } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
-import { pace } from "../support/pace.js";
 import { appendWrite, overwriteWrite } from "./append.js";
 import { checkMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput, sqlText } from "./filter.js";
@@ -21,7 +19,7 @@ import type { OpenTable } from "./open-table.js";
 import { OperableTable } from "./operable-table.js";
 import { type OptimizeOptions, type OptimizeStats, optimizeTable } from "./optimize.js";
 import { reporter } from "./progress.js";
-import { Query, type QuerySource } from "./query.js";
+import { Query } from "./query.js";
 import type {
   AddColumnsResult,
   AddResult,
@@ -42,36 +40,38 @@ import {
   type FieldMetadataUpdate,
   fieldMetadataWrite,
 } from "./schema-changes.js";
+import { ShownVersion } from "./shown-version.js";
 import { tableStatistics } from "./statistics.js";
-import { checkVersion, Tags } from "./tags.js";
+import { checkVersion } from "./tags.js";
 import { TakeQuery } from "./take-query.js";
 import { type Expressions, readUpdate, type UpdateRequest } from "./update-request.js";
 import type { IntoVector, MultiVector } from "./vector.js";
 import type { VectorQuery } from "./vector-query.js";
-import { listVersions, versionNumber } from "./versions.js";
+import { listVersions } from "./versions.js";
 import type { AddOptions, UpdateOptions, WriteOptions } from "./write-options.js";
 
 export class Table extends OperableTable {
   readonly #open: OpenTable;
   readonly #isConnected: () => boolean;
-  #pinned: Snapshot | undefined;
-  #release: () => void = () => {};
-  #seenMs = Number.NEGATIVE_INFINITY;
+  readonly #shown: ShownVersion;
   #closed = false;
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    super(
-      open,
-      () => this.#checkWritable(),
-      () => this.#snapshot(),
-    );
+    const shown = new ShownVersion(open, () => this.#checkOpen());
+    super(open, {
+      shown,
+      checkOpen: () => this.#checkOpen(),
+      checkWritable: () => this.#checkWritable(),
+      handle: (line) => new Table(line, isConnected),
+    });
     this.#open = open;
+    this.#shown = shown;
     this.#isConnected = isConnected;
   }
 
   get name(): string {
-    return this.#open.shared.name;
+    return this.#open.name;
   }
 
   isOpen(): boolean {
@@ -81,7 +81,7 @@ export class Table extends OperableTable {
   /** Closes this handle; others of the same table stay open. */
   close(): void {
     this.#closed = true;
-    this.#unpin();
+    this.#shown.letGo();
   }
 
   display(): string {
@@ -93,11 +93,11 @@ export class Table extends OperableTable {
   }
 
   async schema(): Promise<Schema> {
-    return (await this.#snapshot()).schema.arrow;
+    return (await this.#shown.snapshot()).schema.arrow;
   }
 
   async version(): Promise<number> {
-    return (await this.#snapshot()).version;
+    return (await this.#shown.snapshot()).version;
   }
 
   /**
@@ -163,8 +163,8 @@ export class Table extends OperableTable {
 
   /** Rows of the version, or those for which `filter` is true. */
   async countRows(filter?: SqlInput): Promise<number> {
-    if (filter === undefined) return countRows(this.#open.source(await this.#snapshot()));
-    const { source, release } = await this.#source();
+    if (filter === undefined) return countRows(this.#shown.line.source(await this.#shown.snapshot()));
+    const { source, release } = await this.#shown.source();
     try {
       return await countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema)));
     } finally {
@@ -173,7 +173,7 @@ export class Table extends OperableTable {
   }
 
   query(): Query {
-    return new Query(() => this.#source());
+    return new Query(() => this.#shown.source());
   }
 
   /** Exact search for the nearest vectors. @throws NOT_SUPPORTED for text */
@@ -193,12 +193,12 @@ export class Table extends OperableTable {
 
   /** Rows by their position in the table. */
   takeOffsets(offsets: readonly number[]): TakeQuery {
-    return TakeQuery.byOffsets(() => this.#source(), offsets);
+    return TakeQuery.byOffsets(() => this.#shown.source(), offsets);
   }
 
   /** Rows by `_rowid`. @throws INVALID_ARGUMENT for an id that is no unsigned 64-bit integer */
   takeRowIds(rowIds: readonly (bigint | number)[]): TakeQuery {
-    return TakeQuery.byRowIds(() => this.#source(), rowIds);
+    return TakeQuery.byRowIds(() => this.#shown.source(), rowIds);
   }
 
   toArrow(): Promise<ArrowTable> {
@@ -235,27 +235,19 @@ export class Table extends OperableTable {
    * @throws NOT_FOUND
    */
   async checkout(version: number | string | Date): Promise<void> {
-    this.#checkOpen();
-    const { shared } = this.#open;
-    const number = await versionNumber(shared, version);
-    const held = await shared.lease.hold(() => shared.open(number));
-    this.#unpin();
-    this.#pinned = held.snapshot;
-    this.#release = held.release;
+    await this.#shown.checkout(version);
   }
 
   /** Shows the newest version again. */
   async checkoutLatest(): Promise<void> {
-    this.#checkOpen();
-    this.#unpin();
-    this.#seenMs = Number.NEGATIVE_INFINITY;
-    await this.#snapshot();
+    await this.#shown.checkoutLatest();
   }
 
   /** Makes the checked-out version (or `version`) the newest one, as a new version. */
   async restore(version?: number): Promise<CommitInfo> {
     this.#checkOpen();
-    const wanted = version ?? this.#pinned?.version;
+    const shown = this.#shown.line === this.#open ? this.#shown.pinned?.version : undefined;
+    const wanted = version ?? shown;
     if (wanted === undefined) {
       throw new TableError(
         "INVALID_ARGUMENT",
@@ -267,7 +259,7 @@ export class Table extends OperableTable {
     const { release } = await shared.lease.hold(() => shared.open(wanted));
     try {
       const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
-      this.#unpin();
+      this.#shown.letGo();
       return info(result);
     } finally {
       release();
@@ -283,46 +275,17 @@ export class Table extends OperableTable {
     return optimizeTable(this.#open, options);
   }
 
-  async tags(): Promise<Tags> {
-    this.#checkOpen();
-    return new Tags(this.#open.shared);
-  }
-
   async stats(): Promise<TableStatistics> {
-    return tableStatistics((await this.#snapshot()).manifest);
+    return tableStatistics((await this.#shown.snapshot()).manifest);
   }
 
   async usesV2ManifestPaths(): Promise<boolean> {
-    return (await this.#snapshot()).head.scheme === "v2";
+    return (await this.#shown.snapshot()).head.scheme === "v2";
   }
 
   async #alone(write: AloneWrite): Promise<CommitInfo> {
     this.#checkWritable();
     return info(await this.#open.write(write));
-  }
-
-  /** The version that this handle shows, looked up anew unless it may be as old as the consistency interval. */
-  async #snapshot(): Promise<Snapshot> {
-    this.#checkOpen();
-    const { settings, shared } = this.#open;
-    await pace(settings.runtime);
-    if (this.#pinned !== undefined) return this.#pinned;
-    const nowMs = settings.runtime.monotonicMs();
-    if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
-    const snapshot = await shared.refresh();
-    this.#seenMs = nowMs;
-    return snapshot;
-  }
-
-  async #source(): Promise<QuerySource> {
-    const { snapshot, release } = await this.#open.shared.lease.hold(() => this.#snapshot());
-    return this.#open.reading(snapshot, release);
-  }
-
-  #unpin(): void {
-    this.#release();
-    this.#release = () => {};
-    this.#pinned = undefined;
   }
 
   #checkOpen(): void {
@@ -332,11 +295,12 @@ export class Table extends OperableTable {
 
   #checkWritable(): void {
     this.#checkOpen();
-    if (this.#pinned === undefined) return;
+    const { pinned } = this.#shown;
+    if (pinned === undefined) return;
     throw new TableError(
       "READ_ONLY",
-      `The table cannot be modified when a specific version is checked out: '${this.name}' is at version ${this.#pinned.version}. Call checkoutLatest() first.`,
-      { details: { version: this.#pinned.version } },
+      `The table cannot be modified when a specific version is checked out: '${this.name}' is at version ${pinned.version}. Call checkoutLatest() first.`,
+      { details: { version: pinned.version } },
     );
   }
 }

@@ -4,13 +4,22 @@ import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
 import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
+import type { OpenTable } from "./open-table.js";
 
 export interface TagContents {
   readonly version: number;
+  /** The branch that the version belongs to; null: the main line. */
+  readonly branch: string | null;
   readonly manifestSize: number;
 }
 
 const SUFFIX = ".json";
+
+/** A version, and the branch that it belongs to; undefined: the main line. */
+export interface TaggedVersion {
+  readonly branch: string | undefined;
+  readonly version: number;
+}
 
 /** Bytes of a version's manifest; undefined when there is no such version. */
 async function manifestSizeOf(store: ObjectStore, version: number): Promise<number | undefined> {
@@ -34,35 +43,31 @@ export function checkVersion(version: number): number {
 }
 
 export class Tags {
+  readonly #open: OpenTable;
   readonly #table: SharedTable;
 
-  constructor(table: SharedTable) {
-    this.#table = table;
+  /** Made by a table: tags that are created and moved name versions of its branch. */
+  constructor(open: OpenTable) {
+    this.#open = open;
+    this.#table = open.shared;
   }
 
-  /** All tags by name. */
+  /** All tags by name, of the main line and of all branches. */
   async list(): Promise<Record<string, TagContents>> {
     const tags: [string, TagContents][] = [];
     for (const entry of await this.#table.store.list(REFS_TAGS)) {
       if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
       const name = entry.name.slice(0, -SUFFIX.length);
-      const tag = await this.#read(name);
-      if (tag !== undefined) tags.push([name, { version: tag.version, manifestSize: tag.manifestSize }]);
+      const tag = await readTag(this.#table.store, name);
+      if (tag === undefined) continue;
+      tags.push([name, { version: tag.version, branch: tag.branch ?? null, manifestSize: tag.manifestSize }]);
     }
     return Object.fromEntries(tags);
   }
 
   /** @throws NOT_FOUND; CORRUPT when the manifest of the version has another size than the tag noted */
   async getVersion(name: string): Promise<number> {
-    const { version, manifestSize } = await this.#get(name);
-    const size = await manifestSizeOf(this.#table.store, version);
-    if (size === undefined || manifestSize === 0 || size === manifestSize) return version;
-    const path = tagPath(name);
-    throw new TableError(
-      "CORRUPT",
-      `${path} is damaged at byte 0: it names version ${version} and a manifest of ${manifestSize} bytes, which has ${size}. Delete the tag and create it again.`,
-      { details: { path, offset: 0, version, manifestSize, actual: size } },
-    );
+    return (await taggedVersion(this.#open, name)).version;
   }
 
   /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */
@@ -82,7 +87,7 @@ export class Tags {
 
   /** Moves a tag. @throws NOT_FOUND for the tag or the version */
   async update(name: string, version: number): Promise<void> {
-    const old = await this.#get(name);
+    const old = await getTag(this.#open, name);
     await this.#held(version, async () => {
       const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
       const bytes = encodeTag({ ...tag, metadata: old.metadata });
@@ -92,7 +97,7 @@ export class Tags {
 
   /** @throws NOT_FOUND */
   async delete(name: string): Promise<void> {
-    await this.#get(name);
+    await getTag(this.#open, name);
     await this.#table.store.delete(tagPath(name));
   }
 
@@ -111,7 +116,7 @@ export class Tags {
     const snapshot = await this.#table.open(version);
     const info = await this.#table.store.head(manifestPath(version, snapshot.head.scheme));
     return {
-      branch: undefined,
+      branch: this.#open.branch,
       version,
       createdAt: createdAt ?? updatedAt,
       updatedAt,
@@ -119,22 +124,36 @@ export class Tags {
       metadata: new Map(),
     };
   }
+}
 
-  async #get(name: string): Promise<TagFile> {
-    checkTagName(name);
-    const tag = await this.#read(name);
-    if (tag !== undefined) return tag;
-    throw new TableError("NOT_FOUND", `Tag '${name}' was not found in table '${this.#table.name}'.`, {
-      details: { tag: name },
-    });
-  }
+/**
+ * The version that a tag names, of whatever branch.
+ * @throws NOT_FOUND; CORRUPT when the manifest of the version has another size than the tag noted
+ */
+export async function taggedVersion(open: OpenTable, name: string): Promise<TaggedVersion> {
+  const { branch, version, manifestSize } = await getTag(open, name);
+  const size = await manifestSizeOf(open.lineOf(branch).shared.store, version);
+  if (size === undefined || manifestSize === 0 || size === manifestSize) return { branch, version };
+  const path = tagPath(name);
+  throw new TableError(
+    "CORRUPT",
+    `${path} is damaged at byte 0: it names version ${version} and a manifest of ${manifestSize} bytes, which has ${size}. Delete the tag and create it again.`,
+    { details: { path, offset: 0, version, manifestSize, actual: size } },
+  );
+}
 
-  async #read(name: string): Promise<TagFile | undefined> {
-    try {
-      return decodeTag(await this.#table.store.get(tagPath(name)), tagPath(name));
-    } catch (error) {
-      if (isTableError(error, "NOT_FOUND")) return undefined;
-      throw error;
-    }
+async function getTag(open: OpenTable, name: string): Promise<TagFile> {
+  checkTagName(name);
+  const tag = await readTag(open.shared.store, name);
+  if (tag !== undefined) return tag;
+  throw new TableError("NOT_FOUND", `Tag '${name}' was not found in table '${open.name}'.`, { details: { tag: name } });
+}
+
+async function readTag(store: ObjectStore, name: string): Promise<TagFile | undefined> {
+  try {
+    return decodeTag(await store.get(tagPath(name)), tagPath(name));
+  } catch (error) {
+    if (isTableError(error, "NOT_FOUND")) return undefined;
+    throw error;
   }
 }

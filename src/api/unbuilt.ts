@@ -120,9 +120,6 @@ export abstract class UnbuiltTable {
   setUnenforcedPrimaryKey(..._args: unknown[]): Promise<never> {
     return notSupported("setUnenforcedPrimaryKey", "mergeInsert checks keys at commit without it.");
   }
-  branches(): Promise<never> {
-    return notSupported("branches", "branches are not built yet.");
-  }
   setLsmWriteSpec(..._args: unknown[]): Promise<never> {
     return notSupported("setLsmWriteSpec", LSM);
   }
@@ -152,8 +149,5 @@ export abstract class UnbuiltTable {
   }
   latestStorageOptions(): Promise<undefined> {
     return Promise.resolve(undefined);
-  }
-  currentBranch(): string | null {
-    return null;
   }
 }

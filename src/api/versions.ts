@@ -6,8 +6,9 @@ import type { Timestamp } from "../format/manifest.js";
 import type { Operation } from "../format/operation.js";
 import { isTableError, TableError } from "../support/errors.js";
 import { metadataOf } from "./commit-metadata.js";
+import type { OpenTable } from "./open-table.js";
 import type { Version } from "./results.js";
-import { checkVersion, Tags } from "./tags.js";
+import { checkVersion, taggedVersion } from "./tags.js";
 
 /** Versions whose manifests are read at once. */
 const READS_AT_ONCE = 8;
@@ -30,12 +31,24 @@ export async function listVersions(table: SharedTable): Promise<Version[]> {
   return found;
 }
 
-/** The number of a version that is named by number, by tag or by date. @throws NOT_FOUND, INVALID_ARGUMENT */
-export async function versionNumber(table: SharedTable, version: number | string | Date): Promise<number> {
-  if (typeof version === "string") return new Tags(table).getVersion(version);
-  if (version instanceof Date) return versionAt(table, version);
-  checkVersion(version);
-  return version;
+/** A version of one line of a table. */
+export interface LocatedVersion {
+  readonly line: OpenTable;
+  readonly version: number;
+}
+
+/**
+ * The version that is named by number, by tag or by date. Numbers and dates are those of the line in hand; a tag may
+ * name a version of any line.
+ * @throws NOT_FOUND, INVALID_ARGUMENT
+ */
+export async function locateVersion(open: OpenTable, version: number | string | Date): Promise<LocatedVersion> {
+  if (typeof version === "string") {
+    const tag = await taggedVersion(open, version);
+    return { line: open.lineOf(tag.branch), version: tag.version };
+  }
+  if (version instanceof Date) return { line: open, version: await versionAt(open.shared, version) };
+  return { line: open, version: checkVersion(version) };
 }
 
 /**

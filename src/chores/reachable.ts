@@ -1,22 +1,19 @@
 /**
  * What a version needs: every file that its manifest names, data, deletions, row sequences, transaction and indices.
  *
- * A file that the manifest says lies elsewhere counts as well: a branch names the files of the table it came from that
- * way, and names are never used twice.
+ * Files are told by their names alone, wherever the manifest says they lie: a branch names the files of the line that it
+ * was forked from that way, and names are never used twice.
  */
 import { listVersionNames } from "../commit/head.js";
 import { readManifest } from "../commit/log.js";
 import type { Fragment } from "../format/fragment.js";
 import { decodeIndexSection } from "../format/index-section.js";
-import { DATA, dataPath, deletionPath, INDICES, TRANSACTIONS } from "../format/layout.js";
+import { branchDirectory, DATA, dataPath, deletionPath, INDICES, TRANSACTIONS } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
-import { joinPath } from "../store/paths.js";
 import { within } from "../store/within.js";
-
-/** Branches inside branches' names; deeper ones cannot be made. */
-const BRANCH_DEPTH_MAX = 16;
-export const BRANCH_TREES = "tree";
+import { isTableError } from "../support/errors.js";
+import { branchDirectories, branchNames } from "./branch-files.js";
 
 /** Adds the paths that a version needs to `paths`, each with the version; the first one that names a path stays. */
 export function addPaths(manifest: Manifest, paths: Map<string, number>): void {
@@ -31,8 +28,11 @@ export function addPaths(manifest: Manifest, paths: Map<string, number>): void {
 }
 
 function addFragment(fragment: Fragment, add: (path: string) => void): void {
-  for (const file of fragment.files) add(dataPath(file));
-  if (fragment.deletionFile !== undefined) add(deletionPath(fragment.id, fragment.deletionFile));
+  for (const { path } of fragment.files) add(dataPath({ path }));
+  if (fragment.deletionFile !== undefined) {
+    const { baseId: _, ...file } = fragment.deletionFile;
+    add(deletionPath(fragment.id, file));
+  }
   for (const sequence of [fragment.rowIds, fragment.lastUpdatedVersions, fragment.createdVersions]) {
     if (sequence?.kind !== "external") continue;
     add(sequence.path);
@@ -40,25 +40,27 @@ function addFragment(fragment: Fragment, add: (path: string) => void): void {
   }
 }
 
-/** Adds what the branches of a table need of it. @throws CORRUPT */
-export async function addBranchPaths(store: ObjectStore, paths: Map<string, number>): Promise<void> {
-  for (const directory of await branchDirectories(store, BRANCH_TREES, 0)) {
-    const branch = within(store, directory);
+/**
+ * Adds what the other lines of a table may need of one line: all branches but this one. The main line never needs files
+ * of a branch.
+ * @param line the branch whose files are asked for; undefined: the main line
+ * @throws CORRUPT
+ */
+export async function addBranchPaths(
+  store: ObjectStore,
+  line: string | undefined,
+  paths: Map<string, number>,
+): Promise<void> {
+  const finished = new Set(await branchNames(store));
+  for (const name of await branchDirectories(store)) {
+    if (name === line) continue;
+    const branch = within(store, branchDirectory(name));
     for (const { version, scheme } of await listVersionNames(branch)) {
-      const manifest = await readManifest(branch, version, scheme);
+      const manifest = await readManifest(branch, version, scheme).catch((error: unknown) => {
+        // A branch without a reference never was one, so that nobody needs what a power cut tore.
+        if (finished.has(name) || !isTableError(error, "CORRUPT")) throw error;
+      });
       if (manifest !== undefined) addPaths(manifest, paths);
     }
   }
-}
-
-async function branchDirectories(store: ObjectStore, directory: string, depth: number): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await store.list(directory)) {
-    if (entry.kind !== "directory") continue;
-    if (entry.name === "_versions") found.push(directory);
-    else if (depth < BRANCH_DEPTH_MAX) {
-      found.push(...(await branchDirectories(store, joinPath(directory, entry.name), depth + 1)));
-    }
-  }
-  return found;
 }

@@ -1,44 +1,43 @@
-/** The tags and branches of a table, as far as they keep versions. One that cannot be read keeps everything: CORRUPT. */
-import { REFS_BRANCHES, REFS_TAGS } from "../format/layout.js";
-import { decodeBranch, decodeTag } from "../format/refs.js";
-import type { Bytes, ObjectStore } from "../store/contract.js";
+/**
+ * The tags and branches of a table, as far as they keep versions of one line of it. One that cannot be read keeps
+ * everything: CORRUPT.
+ */
+import { REFS_TAGS } from "../format/layout.js";
+import { decodeTag } from "../format/refs.js";
+import type { ObjectStore } from "../store/contract.js";
 import { joinPath } from "../store/paths.js";
 import { isTableError } from "../support/errors.js";
+import { readBranches } from "./branch-files.js";
 
 const SUFFIX = ".json";
 
-/** Names of the tags of each version of the main branch. @throws CORRUPT */
-export async function readTags(store: ObjectStore): Promise<ReadonlyMap<number, readonly string[]>> {
-  return namesByVersion(store, REFS_TAGS, (bytes, path) => {
-    const { branch, version } = decodeTag(bytes, path);
-    return branch === undefined ? version : undefined;
-  });
-}
+type Names = ReadonlyMap<number, readonly string[]>;
 
-/** Names of the branches that begin at each version of the main branch. @throws CORRUPT */
-export async function readBranchPoints(store: ObjectStore): Promise<ReadonlyMap<number, readonly string[]>> {
-  return namesByVersion(store, REFS_BRANCHES, (bytes, path) => {
-    const { parentBranch, parentVersion } = decodeBranch(bytes, path);
-    return parentBranch === undefined ? parentVersion : undefined;
-  });
-}
-
-async function namesByVersion(
-  store: ObjectStore,
-  directory: string,
-  versionOf: (bytes: Bytes, path: string) => number | undefined,
-): Promise<ReadonlyMap<number, readonly string[]>> {
+/** Names of the tags of each version of a line. @param line a branch; undefined: the main line. @throws CORRUPT */
+export async function readTags(store: ObjectStore, line: string | undefined): Promise<Names> {
   const names = new Map<number, string[]>();
-  for (const { name, kind } of await store.list(directory)) {
+  for (const { name, kind } of await store.list(REFS_TAGS)) {
     if (kind !== "object" || !name.endsWith(SUFFIX)) continue;
-    const path = joinPath(directory, name);
+    const path = joinPath(REFS_TAGS, name);
     const bytes = await store.get(path).catch((error: unknown) => {
       if (!isTableError(error, "NOT_FOUND")) throw error;
     });
-    const version = bytes === undefined ? undefined : versionOf(bytes, path);
-    if (version === undefined) continue;
-    const title = name.slice(0, -SUFFIX.length).replaceAll("%2F", "/");
-    names.set(version, [...(names.get(version) ?? []), title]);
+    if (bytes === undefined) continue;
+    const { branch, version } = decodeTag(bytes, path);
+    if (branch === line) addName(names, version, name.slice(0, -SUFFIX.length));
   }
   return names;
+}
+
+/** Names of the branches that begin at each version of a line. @throws CORRUPT */
+export async function readBranchPoints(store: ObjectStore, line: string | undefined): Promise<Names> {
+  const names = new Map<number, string[]>();
+  for (const [name, { parentBranch, parentVersion }] of await readBranches(store)) {
+    if (parentBranch === line) addName(names, parentVersion, name);
+  }
+  return names;
+}
+
+function addName(names: Map<number, string[]>, version: number, name: string): void {
+  names.set(version, [...(names.get(version) ?? []), name]);
 }

@@ -22,6 +22,7 @@ import { DELETIONS, manifestPath, VERSIONS } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath, temporaryPath, temporaryTarget } from "../store/paths.js";
+import { type Leftover, removeLeftovers } from "./branch-leftovers.js";
 import { type Holder, readHolders } from "./holders.js";
 import { type Candidate, listCandidates } from "./orphans.js";
 import { addBranchPaths, addPaths } from "./reachable.js";
@@ -72,15 +73,28 @@ export async function vacuum(table: SharedTable, options: VacuumOptions): Promis
   const done = table.lease.begin();
   try {
     await table.lease.tidy();
-    const giveBack = options.dryRun ? async () => {} : await takeTurn(table, options.timeoutMs);
+    const turn = options.dryRun ? undefined : await takeTurn(table, "vacuum", options.timeoutMs);
     try {
-      return await new VacuumRun(table, options).run();
+      const result = await new VacuumRun(table, options).run();
+      return table.line.branch === undefined
+        ? withLeftovers(result, await removeLeftovers(table, options), options)
+        : result;
     } finally {
-      await giveBack();
+      await turn?.giveBack();
     }
   } finally {
     done();
   }
+}
+
+function withLeftovers(result: VacuumResult, found: readonly Leftover[], { dryRun }: VacuumOptions): VacuumResult {
+  const gone = dryRun ? [] : found.filter((one) => !one.keep);
+  return {
+    ...result,
+    filesRemoved: result.filesRemoved + gone.length,
+    bytesRemoved: gone.reduce((sum, one) => sum + one.sizeBytes, result.bytesRemoved),
+    report: { ...result.report, files: [...result.report.files, ...found] },
+  };
 }
 
 interface VersionName {
@@ -136,10 +150,10 @@ class VacuumRun {
   }
 
   async #versionFacts(holders: readonly Holder[]): Promise<VersionFacts> {
-    const { store, boundary } = this.#table;
-    const tags = await readTags(store);
-    const branches = await readBranchPoints(store);
-    await addBranchPaths(store, this.#needed);
+    const { store, boundary, line } = this.#table;
+    const tags = await readTags(store, line.branch);
+    const branches = await readBranchPoints(store, line.branch);
+    await addBranchPaths(store, line.branch, this.#needed);
     const head = (await listVersionNames(store))[0]?.version ?? 0;
     const announced = await readBoundary(store, boundary);
     return { head, olderThanMs: this.#options.olderThanMs, boundary: announced, tags, branches, holders };

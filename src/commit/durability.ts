@@ -28,7 +28,7 @@ export function newPaths(durable: Snapshot | undefined, head: Snapshot): readonl
     const known = new Set(old?.files.map(dataPath));
     for (const file of fragment.files) {
       const path = dataPath(file);
-      if (file.baseId === undefined && !known.has(path)) paths.push(path);
+      if (!known.has(path)) paths.push(path);
     }
     if (fragment.deletionFile === undefined) continue;
     const path = deletionPath(fragment.id, fragment.deletionFile);

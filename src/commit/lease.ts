@@ -31,6 +31,7 @@ const PINS_MAX = 16;
 const RENEWALS_MAX = 4;
 
 export class Lease {
+  readonly published: boolean;
   readonly #table: LeasedTable;
   readonly #options: LeaseOptions;
   /** What the file says, and what it says instead in a moment. */
@@ -52,6 +53,7 @@ export class Lease {
   constructor(table: LeasedTable, options: LeaseOptions = LEASE_DEFAULTS) {
     this.#table = table;
     this.#options = options;
+    this.published = options.published;
     this.#uses = new LeaseUses(table.runtime);
   }
 
@@ -64,8 +66,9 @@ export class Lease {
     return this.#published;
   }
 
-  get published(): boolean {
-    return this.#options.published;
+  /** True while a version is held or files are being made. */
+  get busy(): boolean {
+    return this.#uses.busy;
   }
 
   /** The mark of the next file that this process makes. */
@@ -169,8 +172,7 @@ export class Lease {
     this.#timer = undefined;
     const body = this.#published;
     const path = leasePath(this.holder);
-    const tainted = this.#tainted;
-    const settled = this.#uses.sequence;
+    const [tainted, settled] = [this.#tainted, this.#uses.sequence];
     this.#lose();
     this.#losses = 0;
     if (body === undefined || !this.#options.published) return;

@@ -10,7 +10,7 @@ import { DATA_FORMAT_KEY, requiredFlags } from "../format/flags.js";
 import type { Fragment } from "../format/fragment.js";
 import { FragmentList } from "../format/fragment-list.js";
 import { decodeIndexSection, encodeIndexSection, withFragmentIds } from "../format/index-section.js";
-import type { Manifest } from "../format/manifest.js";
+import type { Manifest, Timestamp } from "../format/manifest.js";
 import type { Operation, RewriteGroup, UpdateMap } from "../format/operation.js";
 import { assert, TableError } from "../support/errors.js";
 import { indicesOfFields } from "./indices.js";
@@ -26,15 +26,12 @@ export interface NextContext {
   readonly dataFormat?: { readonly format: string; readonly version: string };
 }
 
-const WRITER = { library: "joust", version: "0.1.0" } as const;
+/** The program that a manifest says it was written by. */
+export const WRITER = { library: "joust", version: "0.1.0" } as const;
 
 /** The manifest that `operation` makes of `head`. New fragments get ids above every id ever used. */
 export function nextManifest(head: Manifest, operation: Operation, context: NextContext): Manifest {
   const changed = applyOperation(head, operation, context);
-  const timestamp = {
-    seconds: BigInt(Math.floor(context.nowMs / 1000)),
-    nanos: Math.floor((context.nowMs % 1000) * 1e6),
-  };
   const fileVersion = fileVersionOf(changed);
   const next: Manifest = {
     ...changed,
@@ -42,13 +39,18 @@ export function nextManifest(head: Manifest, operation: Operation, context: Next
     dataFormat:
       changed.dataFormat ?? (fileVersion === undefined ? undefined : { format: "lance", version: fileVersion }),
     version: head.version + 1,
-    timestamp,
+    timestamp: timestampOf(context.nowMs),
     writerVersion: WRITER,
     transactionFile: "",
     transaction: context.transaction,
     tag: "",
   };
   return { ...next, ...requiredFlags(next) };
+}
+
+/** A wall clock's time as manifests have it. */
+export function timestampOf(nowMs: number): Timestamp {
+  return { seconds: BigInt(Math.floor(nowMs / 1000)), nanos: Math.floor((nowMs % 1000) * 1e6) };
 }
 
 function applyOperation(head: Manifest, operation: Operation, context: NextContext): Manifest {

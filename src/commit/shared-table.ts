@@ -2,6 +2,7 @@
  * The state that all handles of one table in a process share: the head snapshot, what is known of hint and boundary,
  * deletion vectors by path, what is durable, and how much writers contend.
  */
+import { BaseDirectories } from "../format/bases.js";
 import type { DeletionVector } from "../format/deletion-vector.js";
 import { dataFileName, deletionFileId } from "../format/file-marks.js";
 import { checkFileVersion } from "../format/file-version.js";
@@ -30,8 +31,18 @@ const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
 
+/** Which line of history of a table this is. */
+export interface TableLine {
+  /** undefined: the main line. */
+  readonly branch: string | undefined;
+  /** Where the files lie that its versions inherit. */
+  readonly bases: BaseDirectories;
+}
+
 export class SharedTable {
+  /** For people; that of a branch is `{table}@{branch}`. */
   readonly name: string;
+  readonly line: TableLine;
   readonly store: ObjectStore;
   readonly runtime: Runtime;
   /** Held while a version is being published; one publication at a time in a process. */
@@ -49,8 +60,15 @@ export class SharedTable {
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
 
-  constructor(name: string, store: ObjectStore, runtime: Runtime, lease: LeaseOptions = LEASE_DEFAULTS) {
+  constructor(
+    name: string,
+    store: ObjectStore,
+    runtime: Runtime,
+    lease: LeaseOptions = LEASE_DEFAULTS,
+    line: TableLine = { branch: undefined, bases: new BaseDirectories(undefined) },
+  ) {
     this.name = name;
+    this.line = line;
     this.store = store;
     this.runtime = runtime;
     const canWait = lease.published && store.watch !== undefined;
@@ -112,6 +130,7 @@ export class SharedTable {
     const info = await this.store.head(manifestPath(version, head.head.scheme));
     if (info === undefined || isRetired(await readBoundary(this.store, this.boundary), version))
       throw versionNotFound(this.name, version);
+    this.line.bases.learn(manifest.basePaths);
     return new Snapshot({ version, scheme: head.head.scheme, identity: info.identity }, manifest);
   }
 
@@ -169,6 +188,7 @@ export class SharedTable {
     if (manifest === undefined) return undefined;
     checkReadable(manifest.readerFlags, this.store.display);
     checkFileVersion(manifest, this.store.display);
+    this.line.bases.learn(manifest.basePaths);
     const before = this.#head;
     const sameSchema = before !== undefined && equalFields(before, manifest.fields);
     return new Snapshot(head, manifest, sameSchema ? before.schema : undefined);

@@ -113,13 +113,6 @@ export class FileCache {
 
   async #openFile(file: DataFile, schema: TableSchema): Promise<OpenFile> {
     const path = dataPath(file);
-    if (file.baseId !== undefined) {
-      throw new TableError(
-        "NOT_SUPPORTED",
-        `The data file ${path} lies in another table's directory (a shallow clone); read it with native LanceDB.`,
-        { details: { path, baseId: file.baseId } },
-      );
-    }
     const codec = this.#codecs.find((one) => file.path.endsWith(`.${one.extension}`));
     if (codec === undefined) {
       throw new TableError("NOT_SUPPORTED", `The data file ${path} has a format that is not known.`, {

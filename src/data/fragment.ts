@@ -53,11 +53,6 @@ async function loadDeletions(cache: FileCache, fragment: Fragment): Promise<Dele
   const file = fragment.deletionFile;
   if (file === undefined) return undefined;
   const path = deletionPath(fragment.id, file);
-  if (file.baseId !== undefined) {
-    throw new TableError("NOT_SUPPORTED", `The deletion file ${path} lies in another table's directory.`, {
-      details: { path, baseId: file.baseId },
-    });
-  }
   return await cache.keep(path, 64 + 4 * file.deletedRows, async () => {
     const bytes = await cache.store.get(path).catch((error) => {
       throw missingMeansExpired(error, path);

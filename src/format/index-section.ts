@@ -15,6 +15,8 @@ export interface IndexEntry {
   readonly fields: readonly number[];
   /** Version of the table that the index was built from. */
   readonly datasetVersion: number;
+  /** The number of the base whose directory holds its files; undefined: the table's own. */
+  readonly baseId: number | undefined;
   /** Fragments that the index covers, ascending; undefined when it does not say. Decoded on each access. */
   readonly fragmentIds: Uint32Array | undefined;
   /** The IndexMetadata message as encoded. */
@@ -28,6 +30,7 @@ export interface IndexSection {
 }
 
 const FRAGMENT_BITMAP_FIELD = 5;
+const BASE_FIELD = 9;
 const FRAGMENT_ID_LIMIT = 2 ** 32;
 
 /** @throws CORRUPT */
@@ -58,6 +61,7 @@ export function decodeIndexEntry(raw: Uint8Array, path: string): IndexEntry {
   let name = "";
   let datasetVersion = 0;
   let bitmap: Uint8Array | undefined;
+  let baseId: number | undefined;
   const fields: number[] = [];
   while (reader.next()) {
     switch (reader.field) {
@@ -76,6 +80,9 @@ export function decodeIndexEntry(raw: Uint8Array, path: string): IndexEntry {
       case FRAGMENT_BITMAP_FIELD:
         bitmap = reader.view();
         break;
+      case BASE_FIELD:
+        baseId = reader.uint();
+        break;
       default:
         reader.skip();
     }
@@ -85,6 +92,7 @@ export function decodeIndexEntry(raw: Uint8Array, path: string): IndexEntry {
     name,
     fields,
     datasetVersion,
+    baseId,
     raw,
     get fragmentIds() {
       return bitmap === undefined || bitmap.length === 0 ? undefined : decodeRoaring(bitmap, path, FRAGMENT_ID_LIMIT);
@@ -105,6 +113,15 @@ export function withFragmentIds(entry: IndexEntry, fragmentIds: Uint32Array): In
   writer.raw(joinUnknown(kept));
   writer.data(FRAGMENT_BITMAP_FIELD, encodeRoaring(fragmentIds));
   return decodeIndexEntry(writer.finish(), path);
+}
+
+/** The same index, whose files lie in the directory of a base, unless they lie in one already. */
+export function withBase(entry: IndexEntry, base: number): IndexEntry {
+  if (entry.baseId !== undefined) return entry;
+  const writer = new WireWriter();
+  writer.raw(entry.raw);
+  writer.uint(BASE_FIELD, base);
+  return decodeIndexEntry(writer.finish(), `index ${entry.name}`);
 }
 
 function readUuid(reader: WireReader): string {

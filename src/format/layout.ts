@@ -4,14 +4,19 @@
  * All paths are relative to the table's directory. Layout: lance-format table specification, "Directory layout".
  * Names of temporaries (`.tmp…`, `…#1`), the hint and detached versions (`d…`) are no versions.
  */
+import { INHERITED } from "../store/line-view.js";
 import { assert } from "../support/errors.js";
 import type { DataFile, DeletionFile } from "./fragment.js";
 
 export {
+  BRANCH_TREES,
+  branchDirectory,
+  checkBranchName,
   checkColumnName,
   checkRelativePath,
   checkTableName,
   checkTagName,
+  LINE_DIRECTORIES,
   tableDirectory,
   tableNameOf,
 } from "./names.js";
@@ -21,8 +26,9 @@ export const TRANSACTIONS = "_transactions";
 export const DELETIONS = "_deletions";
 export const DATA = "data";
 export const INDICES = "_indices";
-export const REFS_TAGS = "_refs/tags";
-export const REFS_BRANCHES = "_refs/branches";
+export const REFS = "_refs";
+export const REFS_TAGS = `${REFS}/tags`;
+export const REFS_BRANCHES = `${REFS}/branches`;
 export const HINT_PATH = `${VERSIONS}/latest_version_hint.json`;
 
 /** v1: the version as it is; v2: counted down from 2^64 - 1, so that the newest comes first in a listing. */
@@ -66,10 +72,15 @@ export function transactionName(readVersion: number, uuid: string): string {
 /** Path of a fragment's deletion file; it follows from the numbers that the manifest keeps. */
 export function deletionPath(fragmentId: number, file: DeletionFile): string {
   const extension = file.kind === "arrow" ? "arrow" : "bin";
-  return `${DELETIONS}/${fragmentId}-${file.readVersion}-${file.id}.${extension}`;
+  return inherited(file.baseId, `${DELETIONS}/${fragmentId}-${file.readVersion}-${file.id}.${extension}`);
 }
 
 /** Path of a data file. */
-export function dataPath(file: DataFile): string {
-  return `${DATA}/${file.path}`;
+export function dataPath(file: Pick<DataFile, "path" | "baseId">): string {
+  return inherited(file.baseId, `${DATA}/${file.path}`);
+}
+
+/** A path in the directory of another line of the table, by the number that the manifest gives to that directory. */
+export function inherited(baseId: number | undefined, path: string): string {
+  return baseId === undefined ? path : `${INHERITED}/${baseId}/${path}`;
 }

@@ -1,13 +1,28 @@
 /**
- * Which names and relative paths are allowed: of tables, tags, columns, and of files that a manifest mentions.
+ * Which names and relative paths are allowed: of tables, tags, branches, columns, and of files that a manifest mentions.
  *
  * Allow lists, not block lists. A name that a caller gives is refused with INVALID_ARGUMENT; one that stands in a file
  * is refused with CORRUPT, so that no manifest entry leads outside the table's directory.
  */
 import { type ErrorCode, TableError } from "../support/errors.js";
 
+export const BRANCH_TREES = "tree";
+
 /** The longest file name that every file system takes. */
 export const NAME_BYTES_MAX = 255;
+
+/** Parts of a branch name between slashes. */
+const BRANCH_SEGMENTS_MAX = 16;
+/** What lies directly in the directory of a line. */
+export const LINE_DIRECTORIES: readonly string[] = [
+  "_versions",
+  "_transactions",
+  "_deletions",
+  "_indices",
+  "_coord",
+  "_refs",
+  "data",
+];
 
 const TABLE_SUFFIX = ".lance";
 const TABLE_NAME = /^[A-Za-z0-9_.-]+$/;
@@ -38,6 +53,17 @@ export function checkTableName(name: string): void {
 export function checkTagName(name: string): void {
   const problem = tagNameProblem(name);
   if (problem !== undefined) refuse("INVALID_ARGUMENT", `Invalid tag name (${quote(name)}): ${problem}.`, { name });
+}
+
+/** @throws INVALID_ARGUMENT unless native LanceDB takes `name` as a branch and its directory is in nobody's way */
+export function checkBranchName(name: string): void {
+  const problem = branchNameProblem(name);
+  if (problem !== undefined) refuse("INVALID_ARGUMENT", `Invalid branch name (${quote(name)}): ${problem}.`, { name });
+}
+
+/** The directory of a branch below the table's. */
+export function branchDirectory(branch: string): string {
+  return `${BRANCH_TREES}/${branch}`;
 }
 
 /** A name of a top-level column. @throws INVALID_ARGUMENT when it is empty, too long, or holds `.` or a control character */
@@ -88,6 +114,27 @@ function tagNameProblem(name: unknown): string | undefined {
   }
   if (name.endsWith(".lock")) return "it may not end with .lock";
   if (Buffer.byteLength(name) > NAME_BYTES_MAX - ".json".length) return "it is too long for a file name";
+  return undefined;
+}
+
+function branchNameProblem(name: unknown): string | undefined {
+  if (typeof name !== "string" || name === "") return "a branch name is a string that is not empty";
+  if (name === "main") return "main is the name of the main line";
+  const segments = name.split("/");
+  if (segments.includes("")) return "slashes stand between parts that are not empty";
+  if (!segments.every((segment) => TAG_NAME.test(segment))) {
+    return "its parts may hold letters, digits, underscores, hyphens and periods only";
+  }
+  if (name.includes("..") || segments.some((segment) => segment === "." || segment.startsWith(".tmp"))) {
+    return "no part of it may be a single period, begin with .tmp, or hold two periods in a row";
+  }
+  if (name.endsWith(".lock")) return "it may not end with .lock";
+  // Branches lie below each other: `a/data` would lie among the data files of `a`.
+  const taken = segments.slice(1).find((segment) => LINE_DIRECTORIES.includes(segment));
+  if (taken !== undefined)
+    return `${taken} is the name of a directory inside a branch; use another word after the slash`;
+  if (segments.length > BRANCH_SEGMENTS_MAX) return `it may have ${BRANCH_SEGMENTS_MAX} parts at most`;
+  if (encodeURIComponent(name).length > NAME_BYTES_MAX - ".json".length) return "it is too long for a file name";
   return undefined;
 }
 

@@ -79,9 +79,21 @@ export function decodeBranch(bytes: Uint8Array, path: string): BranchContents {
   };
 }
 
-/** File name of a branch's file; "/" in the name is written as %2F. */
+const SUFFIX = ".json";
+
+/** File name of a branch's file: the name as in a URL, with "/" as %2F. */
 export function branchFileName(branch: string): string {
-  return `${branch.replaceAll("/", "%2F")}.json`;
+  return encodeURIComponent(branch) + SUFFIX;
+}
+
+/** The branch that a file below `_refs/branches` stands for, if it is one. */
+export function branchOfFileName(fileName: string): string | undefined {
+  if (!fileName.endsWith(SUFFIX) || fileName.startsWith(".tmp")) return undefined;
+  try {
+    return decodeURIComponent(fileName.slice(0, -SUFFIX.length));
+  } catch {
+    return undefined;
+  }
 }
 
 function encode(value: unknown): Uint8Array<ArrayBuffer> {

@@ -171,7 +171,7 @@ test("what is not built says so in one sentence", async () => {
   const calls: (() => Promise<unknown>)[] = [
     () => table.createIndex("id"),
     () => table.listIndices(),
-    () => table.branches(),
+    async () => (await table.branches()).diff("x"),
     () => table.query().nearestToText("x"),
     () => table.query().fullTextSearch("x"),
   ];

@@ -284,10 +284,19 @@ test("files in another table's directory are refused, not looked for in ours", a
   await expect(table.delete("id = 1")).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
 });
 
-test("a branch is refused by name, and the main line beside it reads and writes", async () => {
-  await expect(database.openTable("branch", { branch: "side" })).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
+test("a branch of native reads and writes beside the main line, also after the database was moved", async () => {
   const table = await database.openTable("branch");
+  const side = await database.openTable("branch", { branch: "side" });
+  const rows = await side.countRows();
+  expect(rows).toBeGreaterThan(0);
+  expect(await idsOf(side)).toHaveLength(rows);
+  expect(await (await table.branches()).list()).toMatchObject({ side: { parentBranch: null, parentVersion: 1 } });
   await table.add([{ id: 91, n: 1 }]);
+  expect(await table.countRows()).toBe(13);
+  expect(await side.countRows()).toBe(rows);
+  await side.delete("id >= 0");
+  await side.add([{ id: 92, n: 2 }]);
+  expect(await idsOf(side)).toEqual([92]);
   expect(await table.countRows()).toBe(13);
 });
 

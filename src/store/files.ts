@@ -4,7 +4,8 @@
  * Errors are the system's own (`code` is ENOENT, EEXIST, ENOSPC, ...): their meaning is the local store's business.
  * A call that usually ends within a few microseconds (names, sizes, small reads and writes through the page cache) is
  * made on the calling thread, because a trip through the thread pool costs twenty times as much. What may wait for the
- * device (sync, and reading, writing, removal and listing of what is large) goes to the pool.
+ * device (sync, renaming, which may begin to write what it names, and reading, writing, removal and listing of what is
+ * large) goes to the pool.
  */
 import {
   closeSync,
@@ -20,7 +21,7 @@ import {
   readdirSync,
   readSync,
   realpathSync,
-  renameSync,
+  rename,
   rmdirSync,
   unlink,
   unlinkSync,
@@ -103,6 +104,7 @@ const DIRECTORY_ONLY = constants.O_DIRECTORY ?? 0;
 
 const fsyncAsync = promisify(fsync);
 const readdirAsync = promisify(readdir);
+const renameAsync = promisify(rename);
 const unlinkAsync = promisify(unlink);
 
 /** What both `Stats` and `Dirent` say about themselves. */
@@ -228,9 +230,7 @@ export const nodeFiles: FileSystem = {
   async link(existing, name) {
     linkSync(existing, name);
   },
-  async rename(from, to) {
-    renameSync(from, to);
-  },
+  rename: (from, to) => renameAsync(from, to),
   async unlink(path) {
     const sizeBytes = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
     if (sizeBytes > INLINE_BYTES) await unlinkAsync(path);

@@ -11,10 +11,18 @@ import type { LockMetrics } from "../support/lock.js";
 import { OpenTable } from "./open-table.js";
 import { type Settings, settingsOf } from "./options.js";
 import { Query } from "./query.js";
+import { COORDINATION_SCHEMA, coordinationRows, READERS_SCHEMA, readerRows } from "./sys-processes.js";
 import { listVersions } from "./versions.js";
 
 /** Tables of `db.sys()`. */
-export type SysTable = "write_queue_metrics" | "process_lock_metrics" | "versions" | "fragments" | "conflicts";
+export type SysTable =
+  | "write_queue_metrics"
+  | "process_lock_metrics"
+  | "process_coordination"
+  | "process_readers"
+  | "versions"
+  | "fragments"
+  | "conflicts";
 
 /** What the tables are made of: `opened` are the tables of this process, `all` those of the database. */
 export interface SysSource {
@@ -52,6 +60,14 @@ const DEFINITIONS: Readonly<Record<SysTable, Definition>> = {
         waitP50Ms: waits.p50Ms,
         waitP99Ms: waits.p99Ms,
       })),
+  },
+  process_coordination: {
+    schema: COORDINATION_SCHEMA,
+    rows: async ({ all }) => (await Promise.all((await all()).map(coordinationRows))).flat(),
+  },
+  process_readers: {
+    schema: READERS_SCHEMA,
+    rows: async ({ all }) => (await Promise.all((await all()).map(readerRows))).flat(),
   },
   versions: {
     schema: new Schema([

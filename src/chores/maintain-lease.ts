@@ -92,10 +92,30 @@ export class MaintenanceLease {
     return [new TextEncoder().encode(`${JSON.stringify({ holder: this.#holder, expires })}\n`)];
   }
 
-  async #numbers(): Promise<number[]> {
-    const entries = await this.#store.list(DIRECTORY);
-    return entries.flatMap(({ name }) => NAME.exec(name)?.[1] ?? []).map(Number);
+  #numbers(): Promise<number[]> {
+    return numbersIn(this.#store);
   }
+}
+
+/** Who maintains the table, and until when unless the lease is renewed; undefined when nobody does. */
+export async function readMaintainer(
+  store: ObjectStore,
+): Promise<{ readonly holder: string | null; readonly expires: string | null } | undefined> {
+  const newest = (await numbersIn(store)).at(-1);
+  if (newest === undefined) return undefined;
+  try {
+    const { holder, expires } = JSON.parse(new TextDecoder().decode(await store.get(pathOf(newest))));
+    return { holder: String(holder), expires: String(expires) };
+  } catch (error) {
+    if (isTableError(error, "NOT_FOUND")) return undefined;
+    if (error instanceof SyntaxError) return { holder: null, expires: null };
+    throw error;
+  }
+}
+
+async function numbersIn(store: ObjectStore): Promise<number[]> {
+  const entries = await store.list(DIRECTORY);
+  return entries.flatMap(({ name }) => NAME.exec(name)?.[1] ?? []).map(Number);
 }
 
 function pathOf(number: number): string {

@@ -115,18 +115,17 @@ export class OpenTable {
   ): Promise<WriteResult> {
     this.shared.durable.check();
     const properties = checkMetadata(options.metadata);
-    const result = await this.#run(properties === undefined ? write : { ...write, alone: true, properties }, options);
+    const mine: TableWrite = properties === undefined ? write : { ...write, alone: true, properties };
+    const isQueued = this.settings.queue.enabled && !options.direct;
+    const result = await (isQueued ? this.queue.submit(mine, options) : this.#runAlone(mine, options.signal));
     this.maintenance.committed();
     return result;
   }
 
-  async #run(
-    write: TableWrite,
-    options: SubmitOptions & { readonly direct?: boolean | undefined },
-  ): Promise<WriteResult> {
-    if (this.settings.queue.enabled && !options.direct) return this.queue.submit(write, options);
+  /** Executes a write that passes the queue by. */
+  async #runAlone(write: TableWrite, signal: AbortSignal | undefined): Promise<WriteResult> {
     if (this.#closed) throw queueClosed();
-    if (options.signal?.aborted) throw canceled(options.signal.reason);
+    if (signal?.aborted) throw canceled(signal.reason);
     const running = this.#executeAlone(write);
     this.#direct.add(running);
     return running.finally(() => this.#direct.delete(running));

@@ -4,9 +4,11 @@ import type { WriteProgress } from "./results.js";
 /** Told how much has been written so far. */
 export type Report = (rows: number, sizeBytes: number, done?: boolean) => void;
 
+const NOBODY: Report = () => {};
+
 /** What the callback throws is logged and never reaches the write. */
 export function reporter(callback: ((progress: WriteProgress) => void) | undefined, clockMs: () => number): Report {
-  if (callback === undefined) return () => {};
+  if (callback === undefined) return NOBODY;
   const startedMs = clockMs();
   let last = { rows: 0, sizeBytes: 0 };
   return (rows, sizeBytes, done = false) => {

@@ -117,8 +117,9 @@ export class Table extends OperableTable {
         options.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
       // Only what has to wait does: the order of calls is the order in the queue.
       const result = await this.#open.write(write instanceof Promise ? await write : write, options);
-      report(result.rowsAdded, 0, true);
-      return { ...info(result), rowsAdded: result.rowsAdded };
+      const { version, attempts, rebases, rowsAdded } = result;
+      report(rowsAdded, 0, true);
+      return { version, attempts, rebases, rowsAdded };
     } finally {
       ended();
     }

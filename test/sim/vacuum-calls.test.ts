@@ -197,6 +197,44 @@ describe("a writer that sleeps through a vacuum on another machine", () => {
     });
   });
 
+  test("and looks just before the vacuum announces what goes finds its temporary gone afterwards", async () => {
+    const world = simulate(10);
+    world.provable = false;
+    const sleeper = world.process("sleeper");
+    const others = world.process("others");
+    const [table, other] = await world.run(async () => {
+      const mine = await shareIn(sleeper, { timeoutMs: PATIENT_MS }).createTable(TABLE, ROWS.slice(0, 1));
+      await mine.add(ROWS.slice(1, 2));
+      return [mine, await shareIn(others).openTable(TABLE)] as const;
+    });
+    // After the four look-ups by which it finds the newest version, and before everything else.
+    const hasFoundHead = (call: Call, log: readonly string[]) =>
+      call.operation === "statPath" && log.filter((line) => line.includes("sleeper statPath")).length === 3;
+    const asleep = stopAt(world, sleeper, hasFoundHead);
+    const logged = world.log.length;
+    await world.run(async () => {
+      const added = table.add(ROWS.slice(2, 3));
+      await asleep.reached;
+      for (const row of ROWS.slice(3)) await other.add([row]);
+      for (const n of [1, 2, 3]) await other.update({ where: "id = 4", values: { n } });
+      await others.runtime.sleep(100_000);
+      const isAnnounced = (call: Call) => call.operation === "openNew" && call.path.includes(".tmp-retired.json");
+      const announcing = stopAt(world, others, isAnnounced);
+      const vacuumed = other.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+      await announcing.reached;
+      asleep.wake();
+      const looked = stopAt(world, sleeper, moments["between its looks and its link"]);
+      await looked.reached;
+      announcing.wake();
+      expect((await vacuumed).prune.oldVersionsRemoved).toBe(5);
+      looked.wake();
+      expect(await added).toMatchObject({ version: 7 });
+      expect((await readRows(other)).map((row) => row.id).sort()).toEqual([1, 2, 3, 4]);
+    });
+    const links = world.log.slice(logged).filter((line) => /sleeper link .*_versions/.test(line));
+    expect(links.map((line) => line.endsWith("ENOENT"))).toEqual([true, false]);
+  });
+
   test("takes no version from a vacuum that removed nothing but its files", async () => {
     const world = simulate(8);
     world.provable = false;

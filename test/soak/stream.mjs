@@ -1,5 +1,5 @@
 // How much memory does a stream of 10 M rows through the buffered writer need? Fails above 512 MB.
-//   npm run test:soak   (ROWS=1000000 for a shorter run)
+//   npm run test:soak -- stream   (ROWS=1000000 for a shorter run)
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

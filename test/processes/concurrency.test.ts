@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { connect } from "../../src/index.js";
-import { errorsOf, type Job, runAll } from "./crew.js";
+import { errorsOf, type Job, type Running, runAll, start } from "./crew.js";
 
 const dir = mkdtempSync(join(tmpdir(), "joust-processes-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -15,6 +15,16 @@ async function tableOf(name: string, rows: readonly { id: number; worker: number
 
 function jobs(count: number, make: (worker: number) => Omit<Job, "dir" | "worker">): Job[] {
   return Array.from({ length: count }, (_, worker) => ({ dir, worker, ...make(worker) }) as Job);
+}
+
+/** Resolves when the writer has so many more answers. A writer that stands in line behind a dead one gets none. */
+async function acks(writer: Running, more: number): Promise<void> {
+  const count = () => writer.lines.reduce((sum, line) => sum + (line.ack === undefined ? 0 : 1), 0);
+  const wanted = count() + more;
+  for (const end = performance.now() + 15_000; count() < wanted; ) {
+    expect(performance.now(), `${more} more answers of worker ${writer.process.pid}`).toBeLessThan(end);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 /** Where every version is counted. */
@@ -34,6 +44,33 @@ describe("processes that write one table", () => {
     const versions = (await table.listVersions()).map((version) => version.version);
     expect(versions).toEqual(Array.from({ length: 801 }, (_, i) => i + 1));
     expect(new Set(acks.map((line) => line.version)).size).toBe(800);
+  });
+
+  test("a writer that is stopped or killed in the line holds the others up for a moment, and loses nothing", {
+    timeout: 120_000,
+  }, async () => {
+    const table = await tableOf("stopped", [{ id: -1, worker: -1, n: 0 }]);
+    const writers = jobs(3, () => ({ table: "stopped", kind: "append", count: 1_000_000, options: UNKEPT })).map(start);
+    const [sleeper, victim, witness] = writers as [Running, Running, Running];
+    for (const writer of writers) await acks(writer, 10);
+    for (let stop = 0; stop < 10; stop++) {
+      sleeper.process.kill("SIGSTOP");
+      await acks(witness, 10);
+      sleeper.process.kill("SIGCONT");
+      await acks(sleeper, 2);
+    }
+    victim.process.kill("SIGKILL");
+    await acks(witness, 20);
+    for (const writer of writers) writer.process.kill("SIGKILL");
+    await Promise.all(writers.map((writer) => writer.ended));
+    const said = writers.flatMap((writer) => writer.lines);
+    expect(errorsOf([said])).toEqual([]);
+    const ids = (await table.query().select(["id"]).toArray()).map((row) => row.id as number);
+    const there = new Set(ids);
+    expect(there.size).toBe(ids.length);
+    expect(said.filter((line) => line.ack !== undefined && !there.has(line.ack))).toEqual([]);
+    const versions = (await table.listVersions()).map((version) => version.version);
+    expect(versions).toEqual(Array.from({ length: versions.length }, (_, i) => i + 1));
   });
 
   test("deletes of different rows of one fragment never fail and never bring a row back", async () => {

@@ -42,7 +42,7 @@ export async function readBranches(store: ObjectStore): Promise<ReadonlyMap<stri
   return found;
 }
 
-/** Branches that have a directory, whether there is a reference to them or not. */
+/** Branches that have a directory with something in it, whether there is a reference to them or not. */
 export async function branchDirectories(store: ObjectStore): Promise<readonly string[]> {
   const found = new Set(await walk(store, "", 0));
   // Native LanceDB takes names under which a branch lies inside a directory of another one.
@@ -52,15 +52,17 @@ export async function branchDirectories(store: ObjectStore): Promise<readonly st
 
 async function walk(store: ObjectStore, branch: string, depth: number): Promise<string[]> {
   const directory = branch === "" ? BRANCH_TREES : branchDirectory(branch);
-  const found: string[] = [];
+  const found = new Set<string>();
   for (const { name, kind } of await store.list(directory)) {
     if (kind !== "directory") continue;
-    if (branch !== "" && name === VERSIONS) found.push(branch);
-    const inLine = branch !== "" && LINE_DIRECTORIES.includes(name);
-    if (inLine || depth === DEPTH_MAX || temporaryTarget(name) !== undefined) continue;
-    found.push(...(await walk(store, joinPath(branch, name), depth + 1)));
+    // What an interrupted removal left bears the name of a temporary.
+    const target = temporaryTarget(name) ?? name;
+    if (branch !== "" && LINE_DIRECTORIES.includes(target)) found.add(branch);
+    else if (target === name && depth < DEPTH_MAX) {
+      for (const one of await walk(store, joinPath(branch, name), depth + 1)) found.add(one);
+    }
   }
-  return found;
+  return [...found];
 }
 
 /**
@@ -69,9 +71,14 @@ async function walk(store: ObjectStore, branch: string, depth: number): Promise<
  */
 export async function removeBranchFiles(store: ObjectStore, branch: string): Promise<void> {
   const directory = branchDirectory(branch);
-  await store.deleteTree(joinPath(directory, VERSIONS));
+  const others = await branchNames(store);
+  const isOthers = (name: string) => others.some((other) => `${other}/`.startsWith(`${branch}/${name}/`));
+  const remove = async (name: string) => {
+    if (!isOthers(name)) await store.deleteTree(joinPath(directory, name));
+  };
+  await remove(VERSIONS);
   for (const { name, kind } of await store.list(directory)) {
     const target = temporaryTarget(name) ?? name;
-    if (kind === "directory" && LINE_DIRECTORIES.includes(target)) await store.deleteTree(joinPath(directory, name));
+    if (kind === "directory" && LINE_DIRECTORIES.includes(target)) await remove(name);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Removes what branches have left behind that were not finished, or whose removal was interrupted: directories with
- * versions to which there is no reference. What another program made may be the beginning of a branch: it stays for
- * as long as files of unknown makers do.
+ * Removes what branches have left behind that were not finished, or whose removal was interrupted: directories that are
+ * not empty, and to which there is no reference. What another program made may be the beginning of a branch: it stays
+ * for as long as files of unknown makers do.
  */
 import type { SharedTable } from "../commit/shared-table.js";
 import { branchDirectory, VERSIONS } from "../format/layout.js";
@@ -24,8 +24,10 @@ export interface LeftoverOptions {
 }
 
 const DAY_MS = 86_400_000;
+/** Making a branch takes a few milliseconds. */
+const TURN_TIMEOUT_MS = 1000;
 
-/** Branches that have a directory with versions and no reference. */
+/** Branches that have a directory with something in it and no reference. */
 export async function unfinishedBranches(store: ObjectStore): Promise<readonly string[]> {
   const directories = await branchDirectories(store);
   const known = new Set(await branchNames(store));
@@ -47,7 +49,7 @@ export async function removeLeftovers(root: SharedTable, options: LeftoverOption
   };
   if (options.dryRun) return look();
   try {
-    return await inTurn(root, 0, look);
+    return await inTurn(root, TURN_TIMEOUT_MS, look);
   } catch (error) {
     // Somebody is making a branch at the moment; the next vacuum comes by.
     if (isTableError(error, "BUSY")) return [];

@@ -75,10 +75,9 @@ export async function vacuum(table: SharedTable, options: VacuumOptions): Promis
     await table.lease.tidy();
     const turn = options.dryRun ? undefined : await takeTurn(table, "vacuum", options.timeoutMs);
     try {
-      const result = await new VacuumRun(table, options).run();
-      return table.line.branch === undefined
-        ? withLeftovers(result, await removeLeftovers(table, options), options)
-        : result;
+      // First, so that nothing is kept for them.
+      const leftovers = table.line.branch === undefined ? await removeLeftovers(table, options) : [];
+      return withLeftovers(await new VacuumRun(table, options).run(), leftovers, options);
     } finally {
       await turn?.giveBack();
     }

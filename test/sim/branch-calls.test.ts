@@ -1,0 +1,146 @@
+/**
+ * The making and the removal of a branch meet trouble at each of their file-system calls. Afterwards there is the whole
+ * branch or none, as the answer said; the name can be used; a cleanup takes nothing that a line needs, and what was
+ * left behind.
+ */
+import { describe, expect, test } from "vitest";
+import type { Table } from "../../src/api/table.js";
+import { isTableError } from "../../src/support/errors.js";
+import type { SimulatedProcess } from "./process.js";
+import { readRows, TABLE } from "./table-world.js";
+import { everything, filesOf, shareIn } from "./vacuum-world.js";
+import { type Fault, keepNothing, simulate, type World } from "./world.js";
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  "killed before": { kill: "before" },
+  "killed after": { kill: "after" },
+  "killed in the middle": { kill: "torn" },
+  "power cut before": { powerCut: "before", keep: keepNothing },
+  "power cut after": { powerCut: "after", keep: keepNothing },
+  "power cut, disk in disorder": { powerCut: "after" },
+  "EIO before": { fail: "EIO", when: "before" },
+  "EIO though done": { fail: "EIO", when: "after" },
+  "disk full": { fail: "ENOSPC", when: "before" },
+};
+/** Each kind of fault takes every ninth call, and together they take all; CALLS=all tries every fault at every call. */
+const STEP = process.env.CALLS === "all" ? 1 : Object.keys(FAULTS).length;
+const firstOf = (kind: string) => (STEP === 1 ? 0 : Object.keys(FAULTS).indexOf(kind));
+const ROWS = [1, 2, 3].map((id) => ({ id, n: 10 * id }));
+const BRANCH = "a/b";
+/** What the cleanups leave to themselves: every file stays as it was written. */
+const NO_COMPACTION = { targetRowsPerFragment: 1, maxDeletedShare: 1 };
+
+interface Scene {
+  readonly world: World;
+  readonly process: SimulatedProcess;
+  readonly main: Table;
+}
+
+/** Two rows at version 2, with a deletion file; the newest version holds another row alone. */
+async function prepare(seed: number): Promise<Scene> {
+  const world = simulate(seed);
+  const process = world.process("maker");
+  const main = await world.run(async () => {
+    const table = await shareIn(process).createTable(TABLE, ROWS);
+    await table.delete("id = 2");
+    await table.add([{ id: 9, n: 90 }], { mode: "overwrite" });
+    return table;
+  });
+  return { world, process, main };
+}
+
+/** Hits call `at` of `task`; undefined when it has fewer calls. */
+async function faulted<T>({ world, process }: Scene, fault: Fault, at: number, task: () => Promise<T>) {
+  const first = world.calls;
+  let hit = false;
+  world.onCall = (call) => {
+    if (call.number !== first + at) return undefined;
+    hit = true;
+    return fault;
+  };
+  const outcome = await world.run(() => process.spawn(task));
+  world.onCall = () => undefined;
+  if (!hit) return undefined;
+  if (outcome.kind === "failed") expect(isTableError(outcome.error), String(outcome.error)).toBe(true);
+  return outcome;
+}
+
+const isKnown = (outcome: { kind: string; error?: unknown }) =>
+  outcome.kind === "done" || (outcome.kind === "failed" && !isTableError(outcome.error, "UNKNOWN_OUTCOME"));
+
+async function idsIn(table: Table): Promise<number[]> {
+  return (await readRows(table)).map(({ id }) => id).sort((a, b) => a - b);
+}
+
+/** A new process finds the branch whole or not at all, cleans up, and makes it if it is not there. */
+async function recover({ world, process }: Scene, branchIds: readonly number[]): Promise<boolean> {
+  process.kill();
+  const next = world.process("next");
+  return world.run(async () => {
+    const main = await shareIn(next).openTable(TABLE);
+    const branches = await main.branches();
+    const there = Object.keys(await branches.list());
+    if (there.length > 0) {
+      expect(there).toEqual([BRANCH]);
+      expect(await idsIn(await branches.checkout(BRANCH))).toEqual(branchIds);
+    }
+    // Longer than the term of a lease that a power cut made unreadable.
+    await next.runtime.sleep(100_000);
+    await main.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+    expect(await idsIn(main)).toEqual([9]);
+    const other = world.process("other");
+    const looked = await shareIn(other).openTable(TABLE);
+    const table = await looked.branches();
+    if (there.length > 0) {
+      const branch = await table.checkout(BRANCH);
+      expect(await idsIn(branch)).toEqual(branchIds);
+      await branch.add([{ id: 7, n: 70 }]);
+      expect(await idsIn(branch)).toEqual([...branchIds, 7].sort((a, b) => a - b));
+      await branch.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
+      expect(await idsIn(branch)).toEqual([...branchIds, 7].sort((a, b) => a - b));
+    } else {
+      expect(below(world, "tree/").filter((path) => path.endsWith(".manifest"))).toEqual([]);
+      expect(below(world, "data/").length, "the newest version has one file").toBe(1);
+      expect(await idsIn(await table.create(BRANCH))).toEqual([9]);
+    }
+    return there.length > 0;
+  });
+}
+
+const below = (world: World, directory: string) => filesOf(world).filter((path) => path.startsWith(directory));
+
+describe("each call of making a branch", () => {
+  test.each(Object.keys(FAULTS))("%s: the branch is whole or not there", async (kind) => {
+    for (let at = firstOf(kind); ; at += STEP) {
+      const scene = await prepare(at);
+      const make = async () => (await scene.main.branches()).create(BRANCH, "main", 2);
+      const outcome = await faulted(scene, FAULTS[kind] as Fault, at, make);
+      if (outcome === undefined) {
+        expect(at, "making a branch makes file-system calls").toBeGreaterThan(20);
+        return;
+      }
+      const there = await recover(scene, [1, 3]);
+      if (isKnown(outcome)) expect(there, `call ${at}\n${scene.world.tail(30)}`).toBe(outcome.kind === "done");
+    }
+  });
+});
+
+describe("each call of removing a branch", () => {
+  test.each(Object.keys(FAULTS))("%s: the branch is whole or gone", async (kind) => {
+    for (let at = firstOf(kind); ; at += STEP) {
+      const scene = await prepare(at);
+      await scene.world.run(async () => {
+        const branch = await (await scene.main.branches()).create(BRANCH, "main", 2);
+        await branch.add([{ id: 5, n: 50 }]);
+      });
+      const remove = async () => (await scene.main.branches()).delete(BRANCH);
+      const outcome = await faulted(scene, FAULTS[kind] as Fault, at, remove);
+      if (outcome === undefined) {
+        expect(at, "removing a branch makes file-system calls").toBeGreaterThan(20);
+        return;
+      }
+      const there = await recover(scene, [1, 3, 5]);
+      if (outcome.kind === "done") expect(there, `call ${at}\n${scene.world.tail(30)}`).toBe(false);
+    }
+  });
+});

@@ -201,9 +201,11 @@ async function rewriteColumns(
   try {
     for (const fragment of base.manifest.fragments) {
       const batches = await computeColumns(base, fragment, sources, schema.arrow, context);
-      const encoded = await context.codec.encode(batches, schema, encodeOptionsOf(base.manifest));
+      const path = context.table.nameFile(context.codec.extension);
+      const named = { ...encodeOptionsOf(base.manifest), fileName: path };
+      const encoded = await context.codec.encode(batches, schema, named);
       const { chunks, rows: _rows, ...entry } = encoded;
-      const file = { ...entry, path: context.table.nameFile(context.codec.extension) };
+      const file = { ...entry, path };
       paths.push(dataPath(file));
       const write = context.table.store.write(dataPath(file), chunks, { durable: context.durable });
       writes.push(write);

@@ -44,12 +44,14 @@ export async function stageRows(batches: readonly RecordBatch[], context: StageC
   let rows = 0;
   let sizeBytes = 0;
   for (const part of cut(batches)) {
-    const encoded = await context.codec.encode(part, context.schema, context.encode).catch(async (error: unknown) => {
+    const fileName = context.nameFile(context.codec.extension);
+    const named = { ...context.encode, fileName };
+    const encoded = await context.codec.encode(part, context.schema, named).catch(async (error: unknown) => {
       await removeFiles(paths, whenAll(writes), context.store);
       throw error;
     });
     const file = {
-      path: context.nameFile(context.codec.extension),
+      path: fileName,
       fields: encoded.fields,
       columnIndices: encoded.columnIndices,
       majorVersion: encoded.majorVersion,

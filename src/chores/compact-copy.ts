@@ -249,13 +249,14 @@ class FileSequence {
 
   async #flush(): Promise<void> {
     const { codec, schema, encode, nameFile, store, durable, goesOn } = this.#context;
-    const encoded = await codec.encode(this.#held, schema, encode);
+    const fileName = nameFile(codec.extension);
+    const encoded = await codec.encode(this.#held, schema, { ...encode, fileName });
     const rows = this.#rows;
     this.#held = [];
     this.#rows = 0;
     this.#bytes = 0;
     const file = {
-      path: nameFile(codec.extension),
+      path: fileName,
       fields: encoded.fields,
       columnIndices: encoded.columnIndices,
       majorVersion: encoded.majorVersion,

@@ -3,7 +3,8 @@
  * and one of the footer, in a section that lies between the two, where readers of the plain format never look.
  *
  * Section: block CRCs (u32 each), CRC of the footer to the end of the file (u32), number of blocks (u32), zero padding
- * to a multiple of 8, CRC of all that (u32), length of the section (u32), "JOUSTSUM". Little-endian. docs/format.md.
+ * to a multiple of 8, CRC of the file's own name and all that (u32), length of the section (u32), "JOUSTSUM".
+ * Little-endian. docs/format.md. The name tells files apart that were exchanged for each other.
  */
 import { crc32 } from "node:zlib";
 import type { DataFile } from "../format/fragment.js";
@@ -22,8 +23,11 @@ export function checksumsLength(dataBytes: number): number {
   return (Math.ceil(dataBytes / BLOCK_BYTES) * 4 + FIXED_BYTES + 7) & ~7;
 }
 
-/** The section for `chunks` (all bytes before it) and `footer` (all bytes after it). */
-export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Array): Uint8Array {
+/**
+ * The section for `chunks` (all bytes before it) and `footer` (all bytes after it).
+ * @param fileName the name, without directories, under which alone the file will be valid; any name when absent
+ */
+export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Array, fileName = ""): Uint8Array {
   const crcs: number[] = [];
   let crc = 0;
   let filled = 0;
@@ -47,7 +51,7 @@ export function encodeChecksums(chunks: readonly Uint8Array[], footer: Uint8Arra
   for (let i = 0; i < crcs.length; i++) view.setUint32(i * 4, crcs[i]!, true);
   view.setUint32(crcs.length * 4, crc32(footer), true);
   view.setUint32(crcs.length * 4 + 4, crcs.length, true);
-  view.setUint32(length - 16, crc32(out.subarray(0, length - 16)), true);
+  view.setUint32(length - 16, crc32(out.subarray(0, length - 16), crc32(fileName)), true);
   view.setUint32(length - 12, length, true);
   out.set(MAGIC, length - 8);
   return out;
@@ -82,11 +86,17 @@ export async function openChecked(
   return await CheckedFile.open(source, footerBytes);
 }
 
+/** Whether the checksums' own checksum fits: that of a file of this name, or of one that was not given a name. */
+function isOwn(section: Uint8Array, crc: number, path: string): boolean {
+  return crc32(section, crc32(path.slice(path.lastIndexOf("/") + 1))) === crc || crc32(section) === crc;
+}
+
 /**
  * Whether a whole small file in memory is as its checksums say; false also when it has none.
  * @param footerStart where the format's footer begins
+ * @param path where the file lies; only the name matters
  */
-export function isIntact(file: Uint8Array, footerStart: number): boolean {
+export function isIntact(file: Uint8Array, footerStart: number, path: string): boolean {
   if (!(footerStart >= FIXED_BYTES && footerStart < file.byteLength)) return false;
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const length = view.getUint32(footerStart - 12, true);
@@ -99,7 +109,7 @@ export function isIntact(file: Uint8Array, footerStart: number): boolean {
     if (crc32(file.subarray(block * BLOCK_BYTES, end)) !== view.getUint32(dataBytes + block * 4, true)) return false;
   }
   return (
-    crc32(file.subarray(dataBytes, footerStart - 16)) === view.getUint32(footerStart - 16, true) &&
+    isOwn(file.subarray(dataBytes, footerStart - 16), view.getUint32(footerStart - 16, true), path) &&
     view.getUint32(dataBytes + blocks * 4 + 4, true) === blocks &&
     crc32(file.subarray(footerStart)) === view.getUint32(dataBytes + blocks * 4, true)
   );
@@ -229,8 +239,12 @@ function checkTail(path: string, tail: Uint8Array, end: number, length: number) 
   const section = tail.slice(end - length, end);
   const view = new DataView(section.buffer);
   const footer = tail.subarray(end);
-  if (crc32(section.subarray(0, length - 16)) !== view.getUint32(length - 16, true)) {
-    throw corrupt(path, end, "the checksums do not match their own checksum");
+  if (!isOwn(section.subarray(0, length - 16), view.getUint32(length - 16, true), path)) {
+    throw corrupt(
+      path,
+      end,
+      "the checksums do not match their own checksum, or they are those of a file with another name",
+    );
   }
   const padded = (length - FIXED_BYTES) >> 2;
   let blocks = padded;

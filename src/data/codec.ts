@@ -64,6 +64,8 @@ export interface EncodedDataFile {
 export interface EncodeOptions {
   /** The table's data_format.version; only the lance codec looks at it. */
   readonly fileVersion?: string;
+  /** The name that the file will have, without directories; under another one it will not be read. */
+  readonly fileName?: string;
 }
 
 /** Columns that take the rows of small files, one file after the other, each in memory as a whole. */

@@ -22,7 +22,7 @@ import { decodeSummary, placesOf, SUMMARY_KEY, type Summary } from "./summary.js
 export const arrowCodec: FragmentCodec = {
   dataFormat: "arrow",
   extension: "arrow",
-  encode: async (batches, schema) => encodeArrowFile(batches, schema),
+  encode: async (batches, schema, options) => encodeArrowFile(batches, schema, options?.fileName),
   open: (source, file) => openArrowFile(source, file),
 };
 

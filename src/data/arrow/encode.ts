@@ -36,7 +36,11 @@ export interface Columns {
 }
 
 /** The batches as the bytes of one file. Buffers of the batches are shared: do not change them before it is written. */
-export function encodeArrowFile(batches: readonly RecordBatch[], schema: TableSchema): EncodedDataFile {
+export function encodeArrowFile(
+  batches: readonly RecordBatch[],
+  schema: TableSchema,
+  fileName?: string,
+): EncodedDataFile {
   const pieces = arrange(batches, schema);
   const sink = new ByteSink(SINK_BYTES);
   sink.push(MAGIC);
@@ -45,7 +49,7 @@ export function encodeArrowFile(batches: readonly RecordBatch[], schema: TableSc
   const rowCounts = pieces.map((piece) => piece.rows);
   const metadata = new Map([[SUMMARY_KEY, encodeSummary(rowCounts, summaries)]]);
   const footer = closeFooter(encodeFooter(schema.arrow, dictionaries, blocks, metadata));
-  sink.push(encodeChecksums(sink.finish(), footer));
+  sink.push(encodeChecksums(sink.finish(), footer, fileName));
   sink.push(footer);
   const fields = nodesDepthFirst(schema).map((node) => node.id);
   return {

@@ -13,7 +13,7 @@ export const lanceCodec: FragmentCodec = {
   dataFormat: "lance",
   extension: "lance",
   gatherer: (schema) => SmallFiles.of(schema),
-  encode: async (batches, schema, options) => encodeLanceFile(batches, schema, options?.fileVersion),
+  encode: async (batches, schema, options) => encodeLanceFile(batches, schema, options?.fileVersion, options?.fileName),
   async open(source, file, schema) {
     const checked = await openChecked(source);
     const reader = await openLanceFile(checked.source, file, schema);

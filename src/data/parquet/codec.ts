@@ -27,7 +27,7 @@ import { messageOf, readParquetFile } from "./wasm.js";
 export const parquetCodec: FragmentCodec = {
   dataFormat: "parquet",
   extension: "parquet",
-  encode: (batches, schema) => encodeParquetFile(batches, schema),
+  encode: (batches, schema, options) => encodeParquetFile(batches, schema, options?.fileName),
   open: (source, file) => openParquetFile(source, file),
 };
 

@@ -17,6 +17,7 @@ const FIELD_ID_KEY = "PARQUET:field_id";
 export async function encodeParquetFile(
   batches: readonly RecordBatch[],
   schema: TableSchema,
+  fileName?: string,
 ): Promise<EncodedDataFile> {
   const pieces = arrange(batches, schema);
   const rows = pieces.reduce((sum, piece) => sum + piece.rows, 0);
@@ -30,7 +31,7 @@ export async function encodeParquetFile(
   const footerStart = bytes.byteLength - parquetFooterBytes(bytes);
   const data = bytes.subarray(0, footerStart);
   const footer = bytes.subarray(footerStart);
-  const section = encodeChecksums([data], footer);
+  const section = encodeChecksums([data], footer, fileName);
   const fields = nodesDepthFirst(schema).map((node) => node.id);
   return {
     chunks: [data, section, footer],

@@ -96,7 +96,7 @@ export class SmallFiles implements RowGatherer {
     const version = view.getUint32(footer + 32, true);
     if (view.getUint32(footer + 36, true) !== FOOTER_MAGIC || (version !== 0x10002 && version !== 0x20002))
       return false;
-    if (!isIntact(bytes, view.getUint32(footer, true))) return false;
+    if (!isIntact(bytes, view.getUint32(footer, true), file.path)) return false;
     const columnTable = view.getUint32(footer + 8, true);
     const columns = view.getUint32(footer + 28, true);
     for (const column of this.#columns) {

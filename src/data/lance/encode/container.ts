@@ -88,6 +88,8 @@ export interface GlobalBuffers {
   readonly descriptor: Uint8Array;
   /** See statistics-buffer.ts. */
   readonly statistics: Uint8Array;
+  /** What the checksums bind the file to. */
+  readonly fileName: string | undefined;
 }
 
 /** The file as chunks: pages, global buffers with the checksums last, column metadata, tables, footer. */
@@ -109,7 +111,7 @@ export function encodeContainer(
   positions.push([output.position, checksumsBytes]);
   const tail = encodeTail(metadata, output.position + checksumsBytes, positions, version);
   const chunks = output.finish();
-  const checksums = encodeChecksums(chunks, tail);
+  const checksums = encodeChecksums(chunks, tail, globals.fileName);
   assert(checksums.length === checksumsBytes, "the length of the checksums is known beforehand");
   const sizeBytes = output.position + checksumsBytes + tail.length;
   return { chunks: [...chunks, concat([checksums, tail])], sizeBytes };

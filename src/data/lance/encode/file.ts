@@ -49,6 +49,7 @@ export function encodeLanceFile(
   batches: readonly RecordBatch[],
   schema: TableSchema,
   fileVersion = "2.2",
+  fileName?: string,
 ): EncodedDataFile {
   const version = VERSIONS[fileVersion];
   if (!version) {
@@ -66,7 +67,7 @@ export function encodeLanceFile(
   const fields = schema.nodes.flatMap((node) => heldIds(node, version.isArray));
   const descriptor = encodeDescriptor(schema, rows);
   const globals = { descriptor, statistics: encodeStatistics(statistics) };
-  const { chunks, sizeBytes } = encodeContainer(columns, globals, version);
+  const { chunks, sizeBytes } = encodeContainer(columns, { ...globals, fileName }, version);
   return {
     chunks,
     sizeBytes,

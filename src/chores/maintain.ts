@@ -31,7 +31,7 @@ export const MAINTENANCE_DEFAULTS: MaintenanceOptions = {
   auto: true,
   minFragments: 32,
   maxDeletedShare: 0.2,
-  intervalMs: 200,
+  intervalMs: 500,
   maxBytes: 64 * 1024 * 1024,
   retentionMs: 7 * 86_400_000,
 };
@@ -69,9 +69,9 @@ export class Maintenance {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
-  /** Fragments that were left after the last look, commits since, and when it was. */
+  /** Fragments that were left after the last look, the version that it was a look at, and when it was. */
   #settled = 0;
-  #commits = 0;
+  #lookedVersion = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #cleanedMs = Number.NEGATIVE_INFINITY;
 
@@ -96,7 +96,6 @@ export class Maintenance {
   /** Called after every commit of this process; costs nothing unless there may be something to do. */
   committed(): void {
     if (!this.#options.auto || this.#stopped) return;
-    this.#commits++;
     if (this.#timer !== undefined || this.#running !== undefined || !this.#isDue()) return;
     const { runtime } = this.#context.table;
     const waitMs = Math.max(0, this.#lookedMs + this.#options.intervalMs - runtime.monotonicMs());
@@ -119,14 +118,16 @@ export class Maintenance {
 
   #isDue(): boolean {
     const { minFragments } = this.#options;
-    const fragments = this.#context.table.head?.manifest.fragments.length ?? 0;
-    return this.#commits >= minFragments || fragments - this.#settled >= minFragments;
+    const { head } = this.#context.table;
+    if (head === undefined) return false;
+    const commits = Math.abs(head.version - this.#lookedVersion);
+    return commits >= minFragments || head.manifest.fragments.length - this.#settled >= minFragments;
   }
 
   /** One look at the table and, if it needs it, a compaction under the lease. Never rejects. */
   async #look(): Promise<void> {
     const { table } = this.#context;
-    this.#commits = 0;
+    this.#lookedVersion = table.head?.version ?? 0;
     try {
       if (this.#needsCompaction()) await this.#compact();
     } catch (error) {

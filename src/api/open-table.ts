@@ -17,7 +17,7 @@ import { CODECS, codecFor } from "../data/codecs.js";
 import { FileCache } from "../data/file-cache.js";
 import { BaseDirectories } from "../format/bases.js";
 import { DATA_FORMAT_KEY, FLAG_STABLE_ROW_IDS } from "../format/flags.js";
-import { BRANCH_TREES, branchDirectory, REFS, tableDirectory } from "../format/layout.js";
+import { branchDirectory, SHARED_BY_LINES, tableDirectory } from "../format/layout.js";
 import type { Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
 import { countingSyncs } from "../store/counting.js";
@@ -73,7 +73,7 @@ export class OpenTable {
     const table = within(root, tableDirectory(name));
     const bases = new BaseDirectories(branch === undefined ? undefined : table.display);
     const directory = branch === undefined ? "" : branchDirectory(branch);
-    const view = lineView(table, { directory, shared: [REFS, BRANCH_TREES], directoryOf: bases.directoryOf });
+    const view = lineView(table, { directory, shared: SHARED_BY_LINES, directoryOf: bases.directoryOf });
     const store = countingSyncs(view, (syncs) => {
       this.queue.metrics.physicalSyncs += syncs;
     });

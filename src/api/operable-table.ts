@@ -101,8 +101,8 @@ export abstract class OperableTable extends UnbuiltTable {
    * @throws UNAVAILABLE when it cannot look; never for what it finds
    */
   verify(options: VerifyOptions = {}): Findings<Finding> {
-    const { name, store } = this.#open.shared;
-    const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name) };
+    const { name, store, line } = this.#open.shared;
+    const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name), line };
     return new Findings(() => verifyTable(source, options));
   }
 

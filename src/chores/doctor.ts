@@ -1,5 +1,5 @@
 /**
- * Findings over all tables of a database, and the few repairs that a program may make by itself.
+ * Findings over all tables of a database and their branches, and the few repairs that a program may make by itself.
  *
  * Repaired on demand: an unreadable newest version is moved to `_coord/quarantine/`, so that the one before becomes the
  * newest; a wrong hint is written anew; temporaries that no writer will use go, and so does what an interrupted drop
@@ -11,15 +11,27 @@ import { listLeases } from "../commit/lease-file.js";
 import { readManifest } from "../commit/log.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import type { FragmentCodec } from "../data/codec.js";
+import { BaseDirectories } from "../format/bases.js";
 import { encodeHint } from "../format/hint.js";
-import { HINT_PATH, manifestPath, parseManifestName, tableDirectory, tableNameOf, VERSIONS } from "../format/layout.js";
+import {
+  branchDirectory,
+  HINT_PATH,
+  manifestPath,
+  parseManifestName,
+  SHARED_BY_LINES,
+  tableDirectory,
+  tableNameOf,
+  VERSIONS,
+} from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
+import { lineView } from "../store/line-view.js";
 import { nameOf, temporaryTarget } from "../store/paths.js";
 import { within } from "../store/within.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { Runtime } from "../support/runtime.js";
+import { branchNames } from "./branch-files.js";
 import { type Finding, finding } from "./findings.js";
-import { type VerifyOptions, verifyTable } from "./verify.js";
+import { type VerifyOptions, type VerifySource, verifyTable } from "./verify.js";
 
 export const QUARANTINE = `${COORDINATION}/quarantine`;
 /** A temporary that is older is no write under way, whatever a lease says. */
@@ -78,9 +90,22 @@ async function* unfinishedDrops({ store }: DoctorSource, options: DoctorOptions)
 
 async function* examine(source: DoctorSource, table: string, options: DoctorOptions): AsyncGenerator<Diagnosis> {
   const store = within(source.store, tableDirectory(table));
+  const { codecs } = source;
   const repair = repairCommand(store, table);
-  for await (const found of verifyTable({ table, store, codecs: source.codecs, repair }, options)) {
-    yield options.fix ? await repaired(found, store, source.runtime) : { ...found, fixed: false };
+  const lines: VerifySource[] = [{ table, store, codecs, repair }];
+  for (const branch of await branchNames(store)) {
+    const bases = new BaseDirectories(store.display);
+    const view = lineView(store, {
+      directory: branchDirectory(branch),
+      shared: SHARED_BY_LINES,
+      directoryOf: bases.directoryOf,
+    });
+    lines.push({ table: `${table}@${branch}`, store: view, codecs, repair, line: { branch, bases } });
+  }
+  for (const line of lines) {
+    for await (const found of verifyTable(line, options)) {
+      yield options.fix ? await repaired(found, line.store, source.runtime) : { ...found, fixed: false };
+    }
   }
 }
 

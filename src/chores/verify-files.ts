@@ -2,11 +2,10 @@
  * The files that versions name: there, of the right size, with the right number of rows, and, on demand, every page of
  * every column.
  *
- * Files never change, so each is looked at once, however many versions name it. Files that lie in another table's
- * directory are told, not looked at.
+ * Files never change, so each is looked at once, however many versions name it. Those that a branch inherits are looked
+ * at where they lie; files in another table's directory are told, not looked at.
  */
 
-import type { FragmentCodec } from "../data/codec.js";
 import { FileCache, type OpenFile } from "../data/file-cache.js";
 import { partsOf, schemaOf } from "../data/held-columns.js";
 import { decodeDeletionVector } from "../format/deletion-file.js";
@@ -16,6 +15,7 @@ import type { TableSchema } from "../format/schema.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError } from "../support/errors.js";
 import { type Finding, type FindingId, finding } from "./findings.js";
+import type { VerifySource } from "./verify.js";
 import { messageOf, type ReadVersion } from "./verify-manifest.js";
 
 /** Files that are looked at side by side. */
@@ -39,16 +39,21 @@ export class FileVerifier {
   readonly #table: string;
   readonly #store: ObjectStore;
   readonly #deep: boolean;
+  readonly #isHere: (base: number) => boolean;
   readonly #cache: FileCache;
   readonly #seen = new Map<string, SeenFile>();
   readonly #deletions = new Map<string, string>();
   #bytes = 0;
   #toldElsewhere = false;
 
-  constructor(table: string, store: ObjectStore, codecs: readonly FragmentCodec[], deep: boolean) {
+  constructor(
+    { table, store, codecs, line }: Pick<VerifySource, "table" | "store" | "codecs" | "line">,
+    deep: boolean,
+  ) {
     this.#table = table;
     this.#store = store;
     this.#deep = deep;
+    this.#isHere = line?.bases.knows ?? (() => false);
     this.#cache = new FileCache({ store, codecs, cacheBytesMax: CACHE_BYTES });
   }
 
@@ -78,12 +83,13 @@ export class FileVerifier {
   async #checkFragment(of: ReadVersion, fragment: Fragment, schema: TableSchema | undefined): Promise<Finding[]> {
     const found: Finding[] = [];
     for (const file of fragment.files) {
-      if (file.baseId !== undefined) found.push(...this.#elsewhere(of, dataPath(file)));
+      if (this.#isElsewhere(file)) found.push(...this.#elsewhere(of, dataPath(file)));
       else found.push(...(await this.#checkData(of, fragment, file, schema)));
     }
     const { deletionFile } = fragment;
-    if (deletionFile?.baseId !== undefined) found.push(...this.#elsewhere(of, deletionPath(fragment.id, deletionFile)));
-    else if (deletionFile !== undefined) found.push(...(await this.#checkDeletions(of, fragment, deletionFile)));
+    if (deletionFile === undefined) return found;
+    if (this.#isElsewhere(deletionFile)) found.push(...this.#elsewhere(of, deletionPath(fragment.id, deletionFile)));
+    else found.push(...(await this.#checkDeletions(of, fragment, deletionFile)));
     return found;
   }
 
@@ -182,6 +188,10 @@ export class FileVerifier {
     if ((await this.#store.head(of.path)) === undefined) return undefined;
     const message = `${path}, which version ${of.version} names, does not exist.`;
     return finding(of.table, "J007-file-missing", message, { path, version: of.version, fix: RESTORE_FILE });
+  }
+
+  #isElsewhere({ baseId }: DataFile | DeletionFile): boolean {
+    return baseId !== undefined && !this.#isHere(baseId);
   }
 
   #elsewhere(of: ReadVersion, path: string): Finding[] {

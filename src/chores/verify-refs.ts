@@ -1,7 +1,9 @@
 /** What stands around the versions: hint, tags and branches, the retired boundary, and what nobody needs any more. */
 import { COORDINATION, newBoundaryMemo, readBoundary } from "../commit/boundary.js";
+import { listVersionNames } from "../commit/head.js";
 import { decodeHint } from "../format/hint.js";
 import {
+  branchDirectory,
   DATA,
   DELETIONS,
   HINT_PATH,
@@ -12,18 +14,22 @@ import {
   TRANSACTIONS,
   VERSIONS,
 } from "../format/layout.js";
-import { decodeBranch, decodeTag } from "../format/refs.js";
+import { branchOfFileName, decodeBranch, decodeTag } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
-import { joinPath, temporaryTarget } from "../store/paths.js";
+import { joinPath, nameOf, temporaryTarget } from "../store/paths.js";
+import { within } from "../store/within.js";
 import { isTableError } from "../support/errors.js";
+import { branchNames } from "./branch-files.js";
+import { unfinishedBranches } from "./branch-leftovers.js";
 import { type Finding, finding } from "./findings.js";
+import { addBranchPaths } from "./reachable.js";
 import { messageOf } from "./verify-manifest.js";
 
 /** A reader probes this many names above the hint before it lists; writers let the hint lag by less. */
 const HINT_LAG_MAX = 32;
 const SUFFIX = ".json";
 /** Directories in which writers put temporaries. */
-const PLACES = ["", VERSIONS, TRANSACTIONS, DATA, DELETIONS, REFS_TAGS, REFS_BRANCHES, COORDINATION];
+const PLACES = ["", VERSIONS, TRANSACTIONS, DATA, DELETIONS, COORDINATION];
 
 /** @param head the newest version that has a name */
 export async function* checkHint(table: string, store: ObjectStore, head: number): AsyncGenerator<Finding> {
@@ -64,12 +70,18 @@ export async function checkBoundary(table: string, store: ObjectStore): Promise<
   }
 }
 
-export async function* checkTags(table: string, store: ObjectStore): AsyncGenerator<Finding> {
+/** @param line the branch whose tags are looked at; undefined: the main line, and tags of branches that are not there */
+export async function* checkTags(table: string, store: ObjectStore, line: string | undefined): AsyncGenerator<Finding> {
+  const branches = new Set(await branchNames(store));
   for await (const { name, path, bytes, failure } of references(store, REFS_TAGS)) {
     try {
       if (failure !== undefined) throw failure;
       const tag = decodeTag(bytes, path);
-      if (tag.branch !== undefined) continue;
+      if (line === undefined && tag.branch !== undefined && !branches.has(tag.branch)) {
+        const message = `Tag ${name} names a version of branch ${tag.branch}, which does not exist.`;
+        yield finding(table, "J024-reference-dangling", message, { path, fix: "Move it with update(), or delete it." });
+      }
+      if (tag.branch !== line) continue;
       const size = await manifestSize(store, tag.version);
       if (size !== undefined) {
         if (tag.manifestSize === 0 || tag.manifestSize === size) continue;
@@ -89,21 +101,38 @@ export async function* checkTags(table: string, store: ObjectStore): AsyncGenera
   }
 }
 
+/** The references to branches, and directories of branches that nothing refers to. */
 export async function* checkBranches(table: string, store: ObjectStore): AsyncGenerator<Finding> {
   for await (const { path, bytes, failure } of references(store, REFS_BRANCHES)) {
+    const name = branchOfFileName(nameOf(path));
     try {
       if (failure !== undefined) throw failure;
       decodeBranch(bytes, path);
+      if (name === undefined || (await listVersionNames(within(store, branchDirectory(name)))).length > 0) continue;
+      const message = `Branch ${name} has no version.`;
+      yield finding(table, "J024-reference-dangling", message, { path, fix: "Delete it with branches().delete()." });
     } catch (error) {
       if (!isTableError(error, "CORRUPT")) throw error;
       yield finding(table, "J023-reference-unreadable", messageOf(error), { path });
     }
   }
+  for (const name of await unfinishedBranches(store)) {
+    const path = branchDirectory(name);
+    const message = `${path} belongs to no branch: left of one that was not finished, or is being made or removed.`;
+    yield finding(table, "J028-files-unreferenced", message, {
+      path,
+      fix: "A vacuum removes it when nobody is making the branch.",
+    });
+  }
 }
 
-/** Temporaries in any of the table's directories: of a writer that died, or of one at work. */
-export async function* checkTemporaries(table: string, store: ObjectStore): AsyncGenerator<Finding> {
-  for (const place of PLACES) {
+/** Temporaries in any of the line's directories: of a writer that died, or of one at work. */
+export async function* checkTemporaries(
+  table: string,
+  store: ObjectStore,
+  line: string | undefined,
+): AsyncGenerator<Finding> {
+  for (const place of line === undefined ? [...PLACES, REFS_TAGS, REFS_BRANCHES] : PLACES) {
     for (const { name } of await store.list(place)) {
       if (temporaryTarget(name) === undefined) continue;
       const path = joinPath(place, name);
@@ -127,10 +156,23 @@ export async function* checkNames(table: string, store: ObjectStore): AsyncGener
   }
 }
 
-/** Data and deletion files that are there now; undefined where a branch may need files that no version here names. */
-export async function listFiles(store: ObjectStore): Promise<readonly string[] | undefined> {
-  const root = await store.list("");
-  if (root.some(({ name }) => name === "tree") || (await store.list(REFS_BRANCHES)).length > 0) return undefined;
+/** Files that other lines of the table may need of this one; undefined when that cannot be told. */
+export async function neededByBranches(
+  store: ObjectStore,
+  line: string | undefined,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const paths = new Map<string, number>();
+  try {
+    await addBranchPaths(store, line, paths);
+    return paths;
+  } catch (error) {
+    if (isTableError(error, "CORRUPT") || isTableError(error, "NOT_SUPPORTED")) return undefined;
+    throw error;
+  }
+}
+
+/** Data and deletion files that are there now. */
+export async function listFiles(store: ObjectStore): Promise<readonly string[]> {
   const paths: string[] = [];
   for (const place of [DATA, DELETIONS]) {
     for (const { name, kind } of await store.list(place)) {

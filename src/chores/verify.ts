@@ -6,10 +6,11 @@
  */
 import { listVersionNames } from "../commit/head.js";
 import { type NamingScheme, readTransaction } from "../commit/log.js";
+import type { TableLine } from "../commit/shared-table.js";
 import type { FragmentCodec } from "../data/codec.js";
 import { checkReadable } from "../format/flags.js";
 import { decodeIndexSection } from "../format/index-section.js";
-import { INDICES, manifestPath, TRANSACTIONS } from "../format/layout.js";
+import { INDICES, inherited, manifestPath, TRANSACTIONS } from "../format/layout.js";
 import { decodeManifest, type Manifest } from "../format/manifest.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError } from "../support/errors.js";
@@ -31,6 +32,7 @@ import {
   checkTags,
   checkTemporaries,
   listFiles,
+  neededByBranches,
 } from "./verify-refs.js";
 
 /** The table to look at, by its own store. */
@@ -38,6 +40,8 @@ export interface VerifySource {
   readonly table: string;
   readonly store: ObjectStore;
   readonly codecs: readonly FragmentCodec[];
+  /** undefined: the main line. */
+  readonly line?: TableLine;
   /** What a person types, or calls, to have the newest version moved aside. */
   readonly repair: string;
 }
@@ -81,7 +85,7 @@ export async function* verifyTable(source: VerifySource, options: VerifyOptions 
   if (typeof boundary === "object") yield boundary;
   yield* checkNames(table, store);
   yield* checkGaps(source, names, typeof boundary === "object" ? head : boundary);
-  const files = new FileVerifier(table, store, source.codecs, options.deep ?? false);
+  const files = new FileVerifier(source, options.deep ?? false);
   const versions = new VersionVerifier(source, files);
   for (const [done, name] of names.entries()) {
     yield* versions.check(name);
@@ -89,10 +93,18 @@ export async function* verifyTable(source: VerifySource, options: VerifyOptions 
     options.progress?.({ table, versionsDone: done + 1, versionsTotal: names.length, filesDone, bytesRead });
   }
   yield* checkHint(table, store, head);
-  yield* checkTags(table, store);
-  yield* checkBranches(table, store);
-  yield* checkTemporaries(table, store);
-  if (versions.allRead && present !== undefined) yield* unreferenced(table, present, files);
+  const branch = source.line?.branch;
+  yield* checkTags(table, store, branch);
+  if (branch === undefined) yield* checkBranches(table, store);
+  yield* checkTemporaries(table, store, branch);
+  const needed = await neededByBranches(store, branch);
+  if (versions.allRead && needed !== undefined) {
+    yield* unreferenced(
+      table,
+      present.filter((path) => !needed.has(path)),
+      files,
+    );
+  }
 }
 
 async function* checkGaps(
@@ -144,6 +156,7 @@ class VersionVerifier {
       bytes = await store.get(path);
       manifest = decodeManifest(bytes, path);
       checkReadable(manifest.readerFlags, path);
+      this.#source.line?.bases.learn(manifest.basePaths);
     } catch (error) {
       if (isTableError(error, "NOT_FOUND")) return;
       if (!isTableError(error, "CORRUPT") && !isTableError(error, "NOT_SUPPORTED")) throw error;
@@ -209,8 +222,8 @@ async function* checkIndices(of: ReadVersion, store: ObjectStore): AsyncGenerato
   const { table, version, path, manifest } = of;
   if (manifest.indexSection === undefined) return;
   try {
-    for (const { uuid, name } of decodeIndexSection(manifest.indexSection, path).entries) {
-      const place = `${INDICES}/${uuid}`;
+    for (const { uuid, name, baseId } of decodeIndexSection(manifest.indexSection, path).entries) {
+      const place = inherited(baseId, `${INDICES}/${uuid}`);
       if ((await store.list(place)).length > 0) continue;
       const message = `${place}, the files of index ${name}, does not exist.`;
       yield finding(table, "J007-file-missing", message, { path: place, version, fix: "Build the index again." });

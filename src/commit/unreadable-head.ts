@@ -2,13 +2,21 @@
  * The error for a table whose newest version cannot be read. It is never passed over in silence, because acknowledged
  * commits may be in it; the message names the command that moves it aside.
  */
+import { branchDirectory } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
 
-/** What a person types, or calls where there is no directory, to have the newest version of a table moved aside. */
-export function repairCommand(store: ObjectStore, table: string): string {
+/**
+ * What a person types, or calls where there is no directory, to have the newest version of a table, or of a branch of
+ * it, moved aside.
+ * @param title the name of the table; of a branch `{table}@{branch}`
+ */
+export function repairCommand(store: ObjectStore, title: string): string {
+  const [table = title, branch] = title.split("@");
   if (store.scheme !== "file") return `connection.doctor({ table: ${JSON.stringify(table)}, fix: true })`;
-  const database = store.display.slice(0, store.display.lastIndexOf("/")) || "/";
+  const below = branch === undefined ? "" : `/${branchDirectory(branch)}`;
+  const directory = store.display.slice(0, store.display.length - below.length);
+  const database = directory.slice(0, directory.lastIndexOf("/")) || "/";
   return `npx joust doctor ${quoted(database)} ${table} --fix`;
 }
 

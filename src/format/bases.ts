@@ -29,6 +29,9 @@ export class BaseDirectories {
     }
   }
 
+  /** True when the files of a base lie in this table. */
+  readonly knows = (base: number): boolean => this.#directories.has(base);
+
   /** @param path the file that is looked for, for the message. @throws NOT_SUPPORTED */
   readonly directoryOf = (base: number, path: string): string => {
     const directory = this.#directories.get(base);

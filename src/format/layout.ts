@@ -7,6 +7,7 @@
 import { INHERITED } from "../store/line-view.js";
 import { assert } from "../support/errors.js";
 import type { DataFile, DeletionFile } from "./fragment.js";
+import { BRANCH_TREES } from "./names.js";
 
 export {
   BRANCH_TREES,
@@ -26,9 +27,11 @@ export const TRANSACTIONS = "_transactions";
 export const DELETIONS = "_deletions";
 export const DATA = "data";
 export const INDICES = "_indices";
-export const REFS = "_refs";
+const REFS = "_refs";
 export const REFS_TAGS = `${REFS}/tags`;
 export const REFS_BRANCHES = `${REFS}/branches`;
+/** First parts of the paths that all lines of a table share. */
+export const SHARED_BY_LINES: readonly string[] = [REFS, BRANCH_TREES];
 export const HINT_PATH = `${VERSIONS}/latest_version_hint.json`;
 
 /** v1: the version as it is; v2: counted down from 2^64 - 1, so that the newest comes first in a listing. */

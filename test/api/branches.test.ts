@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { manifestPath } from "../../src/format/layout.js";
 import { decodeManifest, encodeManifest } from "../../src/format/manifest.js";
 import type { Connection, Table } from "../../src/index.js";
 import { connected, connectedApart, filesBelow, freshDirectory, PLACES, rowsOf } from "./places.js";
@@ -310,6 +311,90 @@ describe("branches on disk", () => {
     expect(await (await main.branches()).list()).toMatchObject({ side: { parentVersion: version } });
     const side = await (await connectedApart(directory)).openTable("t", { branch: "side" });
     expect((await side.listVersions()).map((one) => one.version)).toEqual([version]);
+  });
+
+  test("a branch keeps what it needs also when the version that it was forked from is gone", async () => {
+    const directory = freshDirectory();
+    const main = await founded(await connected(directory));
+    const branches = await main.branches();
+    const side = await branches.create("side");
+    await side.add([{ id: 5, n: 50 }]);
+    await branches.create("deep", "side");
+    await main.add([{ id: 9, n: 90 }], { mode: "overwrite" });
+    await side.add([{ id: 8, n: 80 }], { mode: "overwrite" });
+    const table = join(directory, "t.lance");
+    rmSync(join(table, manifestPath(3, "v2")));
+    rmSync(join(table, "tree/side", manifestPath(4, "v2")));
+    const apart = await connectedApart(directory);
+    for (const branch of ["main", "side"]) {
+      await (await apart.openTable("t", { branch })).optimize({ cleanupOlderThan: NOW(), deleteUnverified: true });
+    }
+    const fresh = await connectedApart(directory);
+    expect(await idsOf(await fresh.openTable("t", { branch: "deep" }))).toEqual([1, 3, 4, 5]);
+  });
+
+  test("tags of a branch keep its versions, and those of the main line keep none of it", async () => {
+    const directory = freshDirectory();
+    const main = await founded(await connected(directory));
+    const side = await (await main.branches()).create("side", "main", 2);
+    await side.add([{ id: 5, n: 50 }]);
+    await side.add([{ id: 6, n: 60 }]);
+    await (await main.tags()).create("of-main", 3);
+    await (await side.tags()).create("of-side", 2);
+    await side.optimize({ targetRowsPerFragment: 1, cleanupOlderThan: NOW() });
+    expect((await side.listVersions()).map(({ version }) => version)).toEqual([2, 4]);
+  });
+
+  test("a branch that native LanceDB made inside a directory of another one is left alone", async () => {
+    const directory = freshDirectory();
+    const main = await founded(await connected(directory));
+    const branches = await main.branches();
+    await branches.create("a");
+    await (await branches.create("a/x")).add([{ id: 5, n: 50 }]);
+    await branches.create("b", "main");
+    const table = join(directory, "t.lance");
+    renameSync(join(table, "tree/a/x"), join(table, "tree/a/data"));
+    renameSync(join(table, "_refs/branches/a%2Fx.json"), join(table, "_refs/branches/a%2Fdata.json"));
+    await expect(branches.delete("a")).rejects.toMatchObject({ code: "CONFLICT", details: { referredBy: ["a/data"] } });
+    // As if the removal of "a" had been interrupted.
+    rmSync(join(table, "_refs/branches/a.json"));
+    await main.optimize({ cleanupOlderThan: NOW() });
+    expect(existsSync(join(table, "tree/a/_versions"))).toBe(false);
+    expect(await idsOf(await branches.checkout("a/data"))).toEqual([1, 3, 4, 5]);
+  });
+
+  test("verify and doctor look at branches, at what they inherit, and at what is left of them", async () => {
+    const directory = freshDirectory();
+    const connection = await connected(directory);
+    const main = await founded(connection);
+    const branches = await main.branches();
+    const side = await branches.create("side");
+    await side.add([{ id: 5, n: 50 }]);
+    expect(await connection.doctor({ deep: true }).toArray()).toEqual([]);
+    expect(await side.verify({ deep: true }).toArray()).toEqual([]);
+    await branches.create("empty");
+    await branches.create("torn");
+    await (await (await branches.create("gone")).tags()).create("lost", 3);
+    const table = join(directory, "t.lance");
+    rmSync(join(table, "tree/empty"), { recursive: true });
+    rmSync(join(table, "_refs/branches/torn.json"));
+    rmSync(join(table, "_refs/branches/gone.json"));
+    rmSync(join(table, "tree/gone"), { recursive: true });
+    const [own] = readdirSync(join(table, "tree/side/data"));
+    rmSync(join(table, "tree/side/data", own!));
+    const found = await connection.doctor().toArray();
+    expect(found.map(({ id, table: where, path }) => `${id} ${where} ${path}`)).toEqual([
+      "J024-reference-dangling t _refs/tags/lost.json",
+      "J024-reference-dangling t _refs/branches/empty.json",
+      "J028-files-unreferenced t tree/torn",
+      "J020-no-version t@empty undefined",
+      `J007-file-missing t@side data/${own}`,
+    ]);
+    await branches.delete("empty");
+    rmSync(join(table, "data", readdirSync(join(table, "data"))[0]!));
+    expect((await side.verify().toArray()).map(({ path }) => path)).toContainEqual(
+      expect.stringMatching(/^_base\/0\/data/),
+    );
   });
 
   test("a database that was moved keeps its branches", async () => {

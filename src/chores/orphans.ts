@@ -3,6 +3,7 @@
  *
  * Everything else in the table's directory is left alone.
  */
+import { LINE } from "../commit/writer-line.js";
 import type { FileMark } from "../format/file-marks.js";
 import { markOfDataFile, markOfDeletionFile } from "../format/file-marks.js";
 import { DATA, DELETIONS, INDICES, REFS_BRANCHES, REFS_TAGS, TRANSACTIONS, VERSIONS } from "../format/layout.js";
@@ -44,6 +45,8 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     const mark = markOfDeletionFile(name);
     return mark === undefined ? FOREIGN : { maker: "perhaps", mark };
   },
+  // Tickets of writers that were killed in the line; one that is alive is there for moments only.
+  [LINE]: ({ kind }) => (kind === "object" ? FOREIGN : undefined),
   [TRANSACTIONS]: ({ name, kind }) => (kind === "object" && TRANSACTION_FILE.test(name) ? FOREIGN : undefined),
   [INDICES]({ name, kind }) {
     if (kind !== "directory") return undefined;

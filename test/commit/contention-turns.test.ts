@@ -1,5 +1,5 @@
 /** Turns of real commits: two writers that know nothing of each other, on one directory. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -134,4 +134,18 @@ test("versions are kept apart by their names alone: writers whose tickets vanish
   expect(new Set(versions).size).toBe(60);
   expect(Math.max(...versions)).toBe(65);
   expect(await mine.countRows()).toBe(65);
+});
+
+test("a ticket that nobody came back for goes with a vacuum a week later, a fresh one stays", async () => {
+  const { mine, tickets, line } = await twoWriters("left");
+  // What compaction commits would pass over both.
+  await mine.optimize();
+  mkdirSync(line, { recursive: true });
+  for (const name of ["000001700000000", "000001700000001"]) writeFileSync(join(line, name), "");
+  const weekAgo = Date.now() / 1000 - 8 * 86_400;
+  utimesSync(join(line, "000001700000000"), weekAgo, weekAgo);
+  await mine.optimize({ cleanupOlderThan: new Date(Date.now() + 1000) });
+  expect(tickets()).toEqual(["000001700000001"]);
+  const findings = await mine.verify({ deep: true }).toArray();
+  expect(findings).toEqual([]);
 });

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type DataType, Field, Float32, Int32, type RecordBatch, Schema } from "apache-arrow";
+import { TYPE_ID } from "../data/columns/layout.js";
 import { makeBatch, takeRows } from "../data/kernels/batches.js";
 import { makeColumn } from "../data/kernels/column.js";
 import type { TableSchema } from "../format/schema.js";
@@ -156,10 +157,27 @@ function onlyVectorColumn(schema: TableSchema, dimension: number): string {
   throw new TableError(
     "INVALID_ARGUMENT",
     found.length === 0
-      ? `No vector column found to match with the query vector dimension: ${dimension}.`
+      ? `No vector column found to match with the query vector dimension: ${dimension}. ${vectorsOf(schema, dimension)}`
       : `More than one vector columns found, please specify which column to create index or query: [${names}].`,
     { details: { dimension } },
   );
+}
+
+/** What there is instead of a column that fits, and what to do. */
+function vectorsOf({ arrow }: TableSchema, dimension: number): string {
+  const vectors = arrow.fields.filter(({ type }) => isVectorType(type));
+  if (vectors.length > 0) {
+    const there = vectors.map(({ name, type }) => `"${name}" (${dimensionOf(type)})`).join(", ");
+    return `Vector columns and their dimensions: ${there}; search with a vector of one of these lengths.`;
+  }
+  const lists = arrow.fields.filter(({ type }) => type.typeId === TYPE_ID.list && isVectorItem(type.children[0]!.type));
+  const [list] = lists;
+  const example = `new Field("${list?.name ?? "vector"}", new FixedSizeList(${dimension}, new Field("item", new Float32(), true)))`;
+  const cause =
+    list === undefined
+      ? "The table has no vector column"
+      : `Column "${list.name}" holds lists of any length, which are not searched: without a schema only arrays in a column named "vector" become vectors`;
+  return `${cause}. Create the table with a schema whose vector column has a fixed size, such as ${example}.`;
 }
 
 function dimensionOf(type: DataType): number {
@@ -168,9 +186,13 @@ function dimensionOf(type: DataType): number {
 
 /** A fixed-size list of floats or of unsigned bytes. */
 function isVectorType(type: DataType): boolean {
-  if (type.typeId !== 16) return false;
-  const item = (type.children[0] as Field).type as DataType & { bitWidth?: number; isSigned?: boolean };
-  return item.typeId === 3 || (item.typeId === 2 && item.bitWidth === 8 && item.isSigned === false);
+  return type.typeId === TYPE_ID.fixedSizeList && isVectorItem((type.children[0] as Field).type);
+}
+
+function isVectorItem(type: DataType & { bitWidth?: number; isSigned?: boolean }): boolean {
+  return (
+    type.typeId === TYPE_ID.float || (type.typeId === TYPE_ID.int && type.bitWidth === 8 && type.isSigned === false)
+  );
 }
 
 type Search = NearestPlan & { readonly limit: number; readonly column: string };

@@ -4,7 +4,6 @@
  */
 import type { RecordBatch } from "apache-arrow";
 import { concatBatches, takeRows } from "../data/kernels/batches.js";
-import type { Piece } from "./piece.js";
 import { scanPieces } from "./pieces.js";
 import { type Place, readPlaces } from "./places.js";
 import type { ColumnNeeds, ResolvedPlan, ScanPlan, ScanSource } from "./plan.js";
@@ -12,8 +11,8 @@ import { neededRows, projectOutput } from "./project.js";
 import { inThreads, readersFor } from "./readers/dispatch.js";
 import { BATCH_ROWS_DEFAULT } from "./rebatch.js";
 import { ROW_ADDRESS } from "./row-numbers.js";
-import { bestRows, columnAt, orderedNeeds, readsLate, sortKeysOf } from "./sort-columns.js";
-import { rowsWithin, type SortBound, sortRows } from "./sort-rows.js";
+import { bestRows, boundOf, columnAt, hopefulRows, orderedNeeds, readsLate, sortKeysOf } from "./sort-columns.js";
+import { type SortBound, sortRows } from "./sort-rows.js";
 import type { ScanMetrics } from "./window-reader.js";
 
 /** Up to this many rows the result is kept by its best rows; beyond, everything is read and sorted once. */
@@ -63,7 +62,7 @@ async function collectRows(
     const best = bestRows(concatBatches(collected.splice(0)), resolved, keep);
     collected.push(best);
     rows = best.numRows;
-    bound = { key: sortKeysOf(best, resolved)[0]!, row: rows - 1 };
+    bound = boundOf(best, resolved);
   };
   const options = {
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
@@ -89,10 +88,4 @@ function placesOf(batch: RecordBatch): Place[] {
     fragmentId: Number(address >> 32n),
     offset: Number(address & LOW_WORD),
   }));
-}
-
-/** The rows of the piece that are not behind the worst row that is kept so far. */
-function hopefulRows(piece: Piece, resolved: ResolvedPlan, bound: SortBound): Piece {
-  const selected = rowsWithin(sortKeysOf(piece.batch, resolved)[0]!, piece.selected, bound);
-  return { ...piece, selected };
 }

@@ -4,9 +4,10 @@ import { takeRows } from "../data/kernels/batches.js";
 import { bitmapBytes, copyBits } from "../data/kernels/bits.js";
 import { validityOf } from "../data/kernels/column.js";
 import { gather } from "../data/kernels/gather.js";
+import type { Piece } from "./piece.js";
 import { type ColumnNeeds, type ResolvedPlan, type RowSource, type ScanPlan, unionOf, without } from "./plan.js";
 import { ROW_ADDRESS } from "./row-numbers.js";
-import { type SortKey, sortRows } from "./sort-rows.js";
+import { rowsWithin, type SortBound, type SortKey, sortRows } from "./sort-rows.js";
 
 /** Up to this many rows, columns that only the result needs are read at the end, row by row. */
 const LATE_ROWS_MAX = 1 << 13;
@@ -23,6 +24,19 @@ export function orderedNeeds(source: Pick<RowSource, "schema">, plan: ScanPlan, 
 export function readsLate(plan: ScanPlan, { outputNeeds, orderNeeds }: ResolvedPlan): boolean {
   const end = (plan.offset ?? 0) + (plan.limit ?? Number.POSITIVE_INFINITY);
   return end <= LATE_ROWS_MAX && without(outputNeeds.schema, orderNeeds.schema).nodes.length > 0;
+}
+
+/** The rows of the piece that are not behind the worst row that is kept so far. */
+export function hopefulRows(piece: Piece, resolved: ResolvedPlan, bound: SortBound): Piece {
+  const selected = rowsWithin(sortKeysOf(piece.batch, resolved)[0]!, piece.selected, bound);
+  return { ...piece, selected };
+}
+
+/** The last row of a batch in order as a bound, in memory of its own: the batch may move to another thread. */
+export function boundOf(sorted: RecordBatch, resolved: ResolvedPlan): SortBound {
+  const [key] = sortKeysOf(sorted, resolved);
+  const last = Uint32Array.of(sorted.numRows - 1);
+  return { key: { ...key!, data: gather(key!.data, last) }, row: 0 };
 }
 
 /** The first `count` rows in the plan's order; earlier rows of the batch win ties. */

@@ -275,3 +275,29 @@ describe("what a search refuses", () => {
     await expect(search(plan, schema)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
+
+describe("a search that finds no column of the query's dimension says what to do", () => {
+  const said = (...fields: arrow.Field[]) =>
+    search({ vectors: [[1, 2, 3]] }, new arrow.Schema([SCHEMA.fields[0]!, ...fields]), []).catch(
+      (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
+    );
+  const known = "INVALID_ARGUMENT: No vector column found to match with the query vector dimension: 3. ";
+  const list = new arrow.Field("embedding", new arrow.List(new arrow.Field("item", new arrow.Float64(), true)), true);
+
+  it("names a column of lists, which rows without a schema become under every name but vector", async () => {
+    const message = await said(list);
+    expect(message).toContain(`${known}Column "embedding" holds lists of any length`);
+    expect(message).toContain('new Field("embedding", new FixedSizeList(3, ');
+  });
+
+  it("names the dimensions that there are", async () => {
+    const v = new arrow.Field("v", vectorOf(new arrow.Float32(), 4), true);
+    expect(await said(list, v)).toBe(
+      `${known}Vector columns and their dimensions: "v" (4); search with a vector of one of these lengths.`,
+    );
+  });
+
+  it("says that there are no vectors at all", async () => {
+    expect(await said()).toContain(`${known}The table has no vector column. Create the table with a schema`);
+  });
+});

@@ -170,6 +170,15 @@ describe("scans in threads", () => {
     );
   });
 
+  test("order rows well when the first window has exactly as many as are wanted", async () => {
+    const limit = await alone.countRows("id < 20000");
+    for (const order of ["value", "kind"] as const) {
+      const one = { where: "id < 20000 OR id > 90000", order, limit, select: ["id"], offset: undefined, rowId: false };
+      const readers = openIn(poolOf(ENTRY, 1)).table;
+      expect(contentOf(await ask(readers, one))).toEqual(contentOf(await ask(alone, one)));
+    }
+  });
+
   test("count, and search for vectors, as one thread does, ties included", async () => {
     for (const where of FILTERS) {
       if (where !== undefined) expect(await shared.countRows(where)).toBe(await alone.countRows(where));

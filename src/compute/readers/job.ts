@@ -19,7 +19,8 @@ import {
 } from "../plan.js";
 import { neededRows, neededSchema, projectOutput } from "../project.js";
 import { offerToAll, type RankedOffsets, Ranker, type Ranking } from "../rank.js";
-import { bestRows, orderedNeeds } from "../sort-columns.js";
+import { bestRows, boundOf, hopefulRows, orderedNeeds } from "../sort-columns.js";
+import type { SortBound } from "../sort-rows.js";
 import type { StopSignal } from "../stop.js";
 import { type PieceRequest, type ScanMetrics, WindowReader } from "../window-reader.js";
 
@@ -123,10 +124,20 @@ export function answering(context: JobContext, job: Job): (window: Window) => Pr
     case "ordered": {
       const resolved = resolvePlan(source, job.plan);
       const wanted = orderedNeeds(source, job.plan, resolved);
+      // Ties with the bound are kept, so that it does not matter in which order the windows come.
+      let bound: SortBound | undefined;
       return async (window) => {
-        const batches = await rowsOf(source, reader, window, wanted);
+        const batches: RecordBatch[] = [];
+        for (const piece of await reader.read(window)) {
+          const hopeful = bound === undefined ? piece : hopefulRows(piece, resolved, bound);
+          if (pieceRows(hopeful) > 0) batches.push(await neededRows(source, hopeful, wanted));
+        }
         if (batches.length === 0 || job.keep === Number.POSITIVE_INFINITY) return answerOf(batches);
-        return answerOf([bestRows(concatBatches(batches), resolved, job.keep)]);
+        const rows = concatBatches(batches);
+        if (rows.numRows <= job.keep) return answerOf([rows]);
+        const best = bestRows(rows, resolved, job.keep);
+        bound = boundOf(best, resolved);
+        return answerOf([best]);
       };
     }
   }

@@ -47,12 +47,21 @@ export class BaseDirectories {
 
 /** "" for the table's own directory, `tree/…` for a branch in it, undefined for every other path. */
 function directoryBelow(path: string, root: string): string | undefined {
-  const name = root.slice(root.lastIndexOf("/") + 1);
   const segments = path.replace(/\/+$/, "").split("/");
-  const at = segments.lastIndexOf(name);
-  if (at < 0) return undefined;
-  const below = segments.slice(at + 1);
-  if (below.length === 0) return "";
-  const directory = below.join("/");
-  return below[0] === BRANCH_TREES && below.length > 1 && isRelativePath(directory) ? directory : undefined;
+  const here = root.split("/");
+  if (here.every((segment, i) => segments[i] === segment)) return lineDirectory(segments.slice(here.length));
+  // The database was moved. From the left, because a branch may be named like the directory of its table.
+  const name = here.at(-1);
+  for (let at = 0; at < segments.length; at++) {
+    const directory = segments[at] === name ? lineDirectory(segments.slice(at + 1)) : undefined;
+    if (directory !== undefined) return directory;
+  }
+  return undefined;
+}
+
+/** A path below a table as the directory of one of its lines, if it is one. */
+function lineDirectory(segments: readonly string[]): string | undefined {
+  if (segments.length === 0) return "";
+  const directory = segments.join("/");
+  return segments[0] === BRANCH_TREES && segments.length > 1 && isRelativePath(directory) ? directory : undefined;
 }

@@ -27,9 +27,9 @@ export interface TableMetrics {
   readonly snapshots: { readonly swaps: number };
   readonly conflicts: {
     readonly lostRaces: number;
-    /** From a lost race until the next manifest was encoded, without waiting for the disk. */
+    /** From the moment at which the newest winner's manifest was known until the next one was encoded. */
     readonly resolution: Durations;
-    /** What reading the winner's manifest took in addition. */
+    /** What it took in addition to find and read that manifest. */
     readonly resolutionDisk: Durations;
     readonly byPair: readonly ConflictCount[];
   };

@@ -1,6 +1,7 @@
 /** A connection: the tables of one place, by name. Names, arguments and results are LanceDB's. */
 import type { Schema } from "apache-arrow";
 import { planOverwrite } from "../change/overwrite.js";
+import type { TableWrite } from "../change/write.js";
 import { type Diagnosis, type DoctorOptions, doctor } from "../chores/doctor.js";
 import { createFirstVersion } from "../commit/create.js";
 import { DURABILITY_PROPERTY } from "../commit/durability.js";
@@ -11,11 +12,20 @@ import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
 import { readTwice } from "./append.js";
 import { openLine } from "./branches.js";
+import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import { type Database, type DatabaseMetrics, openDatabase } from "./database.js";
 import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
+import { checkNamespace, type Namespace, splitNamespace } from "./namespace.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
-import { atLeast, type ConnectionOptions, checkDataFormat, type Settings, settingsOf } from "./options.js";
+import {
+  atLeast,
+  type ConnectionOptions,
+  checkDataFormat,
+  type Settings,
+  settingsOf,
+  wantsStableRowIds,
+} from "./options.js";
 import type { Query } from "./query.js";
 import { type SysTable, sysQuery } from "./sys.js";
 import { Table } from "./table.js";
@@ -29,7 +39,10 @@ export interface CreateTableOptions {
   readonly schema?: SchemaLike;
   /** Format of the data files; fixed for the table. */
   readonly dataFormat?: DataFormat;
+  /** `newTableEnableStableRowIds`: "true" or "false", for a table that is new; see the option of connect(). */
   readonly storageOptions?: Readonly<Record<string, string>>;
+  /** Kept with the first version, or with the one that mode overwrite makes, as listVersions() shows it. */
+  readonly metadata?: CommitMetadata;
 }
 
 export interface OpenTableOptions {
@@ -47,7 +60,13 @@ export interface TableNamesOptions {
   readonly limit?: number;
 }
 
-type Namespace = readonly string[];
+/** What is settled for a table when it is made. */
+interface TableKind {
+  readonly dataFormat: DataFormat;
+  readonly stableRowIds: boolean;
+  /** What the caller says of the first version. */
+  readonly said: ReadonlyMap<string, string> | undefined;
+}
 
 /**
  * Opens a database: a directory (made when the first table is), a file:// URL, or memory:// for one that lives as
@@ -227,14 +246,16 @@ export class Connection extends UnbuiltConnection {
     if (exists && mode === "create") return this.#existing(open, options);
     const schema = options.schema === undefined ? undefined : adoptSchema(options.schema);
     const input = await readInput(data, schema);
-    const format = checkDataFormat(options.dataFormat ?? this.#settings.dataFormat);
-    if (exists) return this.#overwrite(open, input, options.dataFormat);
+    const dataFormat = checkDataFormat(options.dataFormat ?? this.#settings.dataFormat);
+    const stableRowIds = wantsStableRowIds(options.storageOptions) ?? this.#settings.stableRowIds;
+    const said = checkMetadata(options.metadata);
+    if (exists) return this.#overwrite(open, input, options);
     await this.#database.prove(this.#settings, "create");
-    const created = await this.#commitFirst(open, input, format);
+    const created = await this.#commitFirst(open, input, { dataFormat, stableRowIds, said });
     if (created) return this.#handle(open);
     if (mode === "create") return this.#existing(open, options);
     if (!Array.isArray(input.batches)) throw readTwice(name);
-    return this.#overwrite(open, input, options.dataFormat);
+    return this.#overwrite(open, input, options);
   }
 
   async #existing(open: OpenTable, options: CreateTableOptions): Promise<Table> {
@@ -250,8 +271,9 @@ export class Connection extends UnbuiltConnection {
     return this.#handle(open);
   }
 
-  async #commitFirst(open: OpenTable, input: Input, dataFormat: DataFormat): Promise<boolean> {
+  async #commitFirst(open: OpenTable, input: Input, kind: TableKind): Promise<boolean> {
     const { durability, timeoutMs } = this.#settings;
+    const { dataFormat, stableRowIds, said = [] } = kind;
     const plan = await planOverwrite({
       table: open.shared,
       schema: input.schema,
@@ -266,15 +288,16 @@ export class Connection extends UnbuiltConnection {
       readVersion: 0,
       staged: plan.staged,
       stagedPaths: plan.stagedPaths,
-      properties: new Map([[DURABILITY_PROPERTY, durability]]),
+      properties: new Map([...said, [DURABILITY_PROPERTY, durability]]),
     };
-    return (await createFirstVersion(open.shared, proposal, { durability, timeoutMs })) !== undefined;
+    return (await createFirstVersion(open.shared, proposal, { durability, timeoutMs, stableRowIds })) !== undefined;
   }
 
-  async #overwrite(open: OpenTable, input: Input, wanted: DataFormat | undefined): Promise<Table> {
+  async #overwrite(open: OpenTable, input: Input, options: CreateTableOptions): Promise<Table> {
+    const { dataFormat: wanted, metadata } = options;
     const durable = this.#settings.durability === "full";
     let read = false;
-    await open.write({
+    const write: TableWrite = {
       kind: "alone",
       alone: true,
       rows: input.rows ?? 0,
@@ -287,7 +310,8 @@ export class Connection extends UnbuiltConnection {
         const codec = codecFor(dataFormat);
         return planOverwrite({ table: open.shared, schema, batches, dataFormat, codec, durable, base: base.manifest });
       },
-    });
+    };
+    await open.write(write, { metadata });
     return this.#handle(open);
   }
 
@@ -300,17 +324,6 @@ export class Connection extends UnbuiltConnection {
       throw new TableError("CLOSED", `Connection is closed (${this.#database.uri}). Call connect() again.`);
     }
   }
-}
-
-function splitNamespace<O extends object>(first: Namespace | O | undefined, last: O): readonly [Namespace, O] {
-  return Array.isArray(first) ? [first as Namespace, last] : [[], (first as O | undefined) ?? last];
-}
-
-function checkNamespace(namespace: Namespace): void {
-  if (namespace.length === 0) return;
-  throw new TableError("NOT_SUPPORTED", "Namespaces are not supported: a database is one flat list of tables.", {
-    details: { namespace: [...namespace] },
-  });
 }
 
 function checkSameColumns(table: string, schema: Schema, wanted: SchemaLike): void {

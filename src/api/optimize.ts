@@ -3,6 +3,7 @@ import { type CompactionStats, compact } from "../chores/compact.js";
 import { COMPACTION_DEFAULTS, type CompactionRules } from "../chores/plan-compaction.js";
 import { type VacuumReport, vacuum } from "../chores/vacuum.js";
 import { TableError } from "../support/errors.js";
+import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { OpenTable } from "./open-table.js";
 import { atLeast } from "./options.js";
 
@@ -17,6 +18,8 @@ export interface OptimizeOptions {
   readonly cleanupOlderThan?: Date;
   /** Also removes files younger than seven days that no version ever named and that no writer of this kind made. */
   readonly deleteUnverified?: boolean;
+  /** Kept with the versions that a compaction makes, as listVersions() shows it. A cleanup makes none. */
+  readonly metadata?: CommitMetadata;
   /** Changes nothing, and reports what a cleanup would remove, what not, and why. */
   readonly dryRun?: boolean;
 }
@@ -40,7 +43,8 @@ export async function optimizeTable(open: OpenTable, options: OptimizeOptions): 
   const { dryRun = false, deleteUnverified = false, cleanupOlderThan } = options;
   const { runtime, timeoutMs } = open.settings;
   const olderThanMs = cleanupOlderThan === undefined ? runtime.now() - RETENTION_MS : timeOf(cleanupOlderThan);
-  const compaction = dryRun ? NOTHING_COMPACTED : await compact(open.compaction(), { rules });
+  const properties = checkMetadata(options.metadata) ?? new Map();
+  const compaction = dryRun ? NOTHING_COMPACTED : await compact(open.compaction(), { rules, properties });
   const vacuumed = await vacuum(open.shared, { olderThanMs, deleteUnverified, dryRun, timeoutMs });
   const { bytesRemoved, oldVersionsRemoved, report } = vacuumed;
   return { compaction, prune: { bytesRemoved, oldVersionsRemoved }, ...(dryRun ? { report } : {}) };

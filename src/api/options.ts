@@ -34,7 +34,10 @@ export interface ConnectionOptions {
    * package piscina and a database on a local disk; elsewhere it has no effect. docs/performance.md.
    */
   readonly readers?: number;
-  /** Accepted for LanceDB's sake; a local database needs none. */
+  /**
+   * `newTableEnableStableRowIds: "true"` gives new tables row ids that rows keep when they are updated or compacted, as in
+   * LanceDB; createTable() may say otherwise. Other options of LanceDB have no effect: a local database needs none.
+   */
   readonly storageOptions?: Readonly<Record<string, string>>;
   /** Clock, chance and ids; for simulations. */
   readonly runtime?: Runtime;
@@ -52,6 +55,8 @@ export interface Settings {
   readonly leaseTtlMs: number;
   readonly maintenance: MaintenanceOptions;
   readonly readers: number;
+  /** New tables get stable row ids. */
+  readonly stableRowIds: boolean;
   readonly runtime: Runtime;
 }
 
@@ -75,6 +80,7 @@ export function settingsOf(options: ConnectionOptions): Settings {
     leaseTtlMs: atLeast(1, options.coordination?.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
     maintenance: { ...MAINTENANCE_DEFAULTS, ...withoutUndefined(options.maintenance ?? {}) },
     readers: checkReaders(options.readers ?? 0),
+    stableRowIds: wantsStableRowIds(options.storageOptions) ?? false,
     runtime: options.runtime ?? systemRuntime,
   };
   atLeast(2, settings.maintenance.minFragments, "maintenance.minFragments");
@@ -101,6 +107,12 @@ function checkReaders(readers: unknown): number {
   throw new TableError("INVALID_ARGUMENT", `readers is ${readers}; it has to be a whole number up to ${READERS_MAX}.`, {
     details: { option: "readers" },
   });
+}
+
+/** LanceDB's storage option, under either of its names; undefined when it is not given. @throws INVALID_ARGUMENT */
+export function wantsStableRowIds(options: Readonly<Record<string, string>> | undefined): boolean | undefined {
+  const value = options?.newTableEnableStableRowIds ?? options?.new_table_enable_stable_row_ids;
+  return value === undefined ? undefined : oneOf(["true", "false"], value, "newTableEnableStableRowIds") === "true";
 }
 
 function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: string): T {

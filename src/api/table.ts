@@ -207,21 +207,27 @@ export class Table extends OperableTable {
   }
 
   /** New columns: expressions over the old ones, or fields whose values are null. @throws INVALID_ARGUMENT */
-  async addColumns(columns: readonly AddColumnsSql[] | Field | readonly Field[] | Schema): Promise<AddColumnsResult> {
-    return this.#alone(addColumnsWrite(this.#open, columns));
+  async addColumns(
+    columns: readonly AddColumnsSql[] | Field | readonly Field[] | Schema,
+    options: WriteOptions = {},
+  ): Promise<AddColumnsResult> {
+    return this.#alone(addColumnsWrite(this.#open, columns), options);
   }
 
   /** Renames columns, makes them nullable or not, casts them to another type. @throws INVALID_ARGUMENT */
-  async alterColumns(alterations: readonly ColumnAlteration[]): Promise<AlterColumnsResult> {
-    return this.#alone(alterColumnsWrite(this.#open, alterations));
+  async alterColumns(
+    alterations: readonly ColumnAlteration[],
+    options: WriteOptions = {},
+  ): Promise<AlterColumnsResult> {
+    return this.#alone(alterColumnsWrite(this.#open, alterations), options);
   }
 
-  async dropColumns(names: readonly string[]): Promise<DropColumnsResult> {
-    return this.#alone(dropColumnsWrite(names));
+  async dropColumns(names: readonly string[], options: WriteOptions = {}): Promise<DropColumnsResult> {
+    return this.#alone(dropColumnsWrite(names), options);
   }
 
-  async updateFieldMetadata(updates: readonly FieldMetadataUpdate[]): Promise<CommitInfo> {
-    return this.#alone(fieldMetadataWrite(updates));
+  async updateFieldMetadata(updates: readonly FieldMetadataUpdate[], options: WriteOptions = {}): Promise<CommitInfo> {
+    return this.#alone(fieldMetadataWrite(updates), options);
   }
 
   /** All versions that exist, oldest first. */
@@ -245,7 +251,7 @@ export class Table extends OperableTable {
   }
 
   /** Makes the checked-out version (or `version`) the newest one, as a new version. */
-  async restore(version?: number): Promise<CommitInfo> {
+  async restore(version?: number, options: WriteOptions = {}): Promise<CommitInfo> {
     this.#checkOpen();
     const shown = this.#shown.line === this.#open ? this.#shown.pinned?.version : undefined;
     const wanted = version ?? shown;
@@ -259,7 +265,10 @@ export class Table extends OperableTable {
     const { shared } = this.#open;
     const { release } = await shared.lease.hold(() => shared.open(wanted));
     try {
-      const result = await this.#open.write(alone(() => planRestore(shared, wanted)));
+      const result = await this.#open.write(
+        alone(() => planRestore(shared, wanted)),
+        options,
+      );
       this.#shown.letGo();
       return info(result);
     } finally {
@@ -284,9 +293,9 @@ export class Table extends OperableTable {
     return (await this.#shown.snapshot()).head.scheme === "v2";
   }
 
-  async #alone(write: AloneWrite): Promise<CommitInfo> {
+  async #alone(write: AloneWrite, options: WriteOptions): Promise<CommitInfo> {
     this.#checkWritable();
-    return info(await this.#open.write(write));
+    return info(await this.#open.write(write, options));
   }
 
   #checkOpen(): void {

@@ -36,6 +36,8 @@ export interface CompactionContext {
 
 export interface CompactionOptions {
   readonly rules: CompactionRules;
+  /** For the transactions that it makes. */
+  readonly properties?: ReadonlyMap<string, string>;
   /** Asked before every task; false ends the compaction, and what is committed stays. */
   readonly goesOn?: () => boolean | Promise<boolean>;
 }
@@ -69,7 +71,7 @@ export async function compact(context: CompactionContext, options: CompactionOpt
       newest ??= base.manifest.maxFragmentId ?? -1;
       const task = planTask(base, rules, newest, left);
       if (task === undefined) break;
-      const outcome = await runTask(context, base, task, rules);
+      const outcome = await runTask(context, base, task, options);
       if (outcome === "no gain") for (const fragment of task.fragments) left.add(fragment.id);
       else if (outcome !== "lost") total = sum(total, outcome);
       losses = outcome === "lost" ? losses + 1 : 0;
@@ -96,7 +98,7 @@ async function runTask(
   context: CompactionContext,
   base: Snapshot,
   task: CompactionTask,
-  rules: CompactionRules,
+  { rules, properties = new Map() }: CompactionOptions,
 ): Promise<TaskOutcome> {
   const { table } = context;
   try {
@@ -113,7 +115,7 @@ async function runTask(
         readVersion: base.version,
         staged: Promise.resolve(),
         stagedPaths: copy.paths,
-        properties: new Map([[DURABILITY_PROPERTY, context.durability]]),
+        properties: new Map([...properties, [DURABILITY_PROPERTY, context.durability]]),
       },
       context,
     );

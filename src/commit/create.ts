@@ -1,5 +1,5 @@
 /** The first version of a table: the same compare-and-swap as every commit, on a name that nobody has. */
-import { requiredFlags } from "../format/flags.js";
+import { FLAG_STABLE_ROW_IDS, requiredFlags } from "../format/flags.js";
 import { FragmentList } from "../format/fragment-list.js";
 import { manifestPath, VERSIONS } from "../format/layout.js";
 import { encodeManifest, type Manifest } from "../format/manifest.js";
@@ -42,7 +42,7 @@ const NOTHING: Manifest = {
 export async function createFirstVersion(
   table: SharedTable,
   proposal: Proposal,
-  options: CommitOptions,
+  options: CommitOptions & { readonly stableRowIds: boolean },
 ): Promise<Snapshot | undefined> {
   const { intent } = proposal;
   if (intent.kind !== "overwrite")
@@ -61,7 +61,9 @@ export async function createFirstVersion(
       configUpserts: intent.config,
     },
   };
-  const first = nextManifest({ ...NOTHING, schemaMetadata: intent.schemaMetadata }, transaction.operation, {
+  const flags = options.stableRowIds ? FLAG_STABLE_ROW_IDS : 0n;
+  const nothing = { ...NOTHING, schemaMetadata: intent.schemaMetadata, readerFlags: flags, writerFlags: flags };
+  const first = nextManifest(nothing, transaction.operation, {
     nowMs: table.runtime.now(),
     transaction: encodeTransaction(transaction),
     dataFormat: intent.dataFormat,

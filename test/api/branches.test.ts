@@ -315,13 +315,16 @@ describe("branches on disk", () => {
 
   test("a branch keeps what it needs also when the version that it was forked from is gone", async () => {
     const directory = freshDirectory();
-    const main = await founded(await connected(directory));
+    const writer = await connected(directory);
+    const main = await founded(writer);
     const branches = await main.branches();
     const side = await branches.create("side");
     await side.add([{ id: 5, n: 50 }]);
     await branches.create("deep", "side");
     await main.add([{ id: 9, n: 90 }], { mode: "overwrite" });
     await side.add([{ id: 8, n: 80 }], { mode: "overwrite" });
+    // With its lease, nothing but the branches keeps its files.
+    await writer.close();
     const table = join(directory, "t.lance");
     rmSync(join(table, manifestPath(3, "v2")));
     rmSync(join(table, "tree/side", manifestPath(4, "v2")));

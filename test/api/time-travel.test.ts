@@ -147,6 +147,38 @@ describe("listVersions", () => {
     await db.close();
   });
 
+  test("keeps what was said of a new table, of changes of the schema, a restore and a compaction", async () => {
+    const db = await connect("memory://", { maintenance: { auto: false } });
+    const table = await db.createTable("t", [{ id: 1 }], { metadata: { by: "create" } });
+    await table.addColumns([{ name: "n", valueSql: "id * 2" }], { metadata: { by: "addColumns" } });
+    await table.alterColumns([{ path: "n", rename: "m" }], { metadata: { by: "alterColumns" } });
+    await table.updateFieldMetadata([{ path: "m", metadata: { a: "b" } }], { metadata: { by: "fields" } });
+    await table.dropColumns(["m"], { metadata: { by: "dropColumns" } });
+    await table.add([{ id: 2 }]);
+    await table.optimize({ metadata: { by: "optimize" } });
+    await table.restore(1, { metadata: { by: "restore" } });
+    await db.createTable("t", [{ id: 5 }], { mode: "overwrite", metadata: { by: "again" } });
+    await db.createEmptyTable("e", await table.schema(), { metadata: { by: "empty" } });
+    const said = async (of: Table) => (await of.listVersions()).map(({ commitMetadata }) => commitMetadata.by);
+    expect(await said(table)).toEqual([
+      "create",
+      "addColumns",
+      "alterColumns",
+      "fields",
+      "dropColumns",
+      undefined,
+      "optimize",
+      "restore",
+      "again",
+    ]);
+    expect(await said(await db.openTable("e"))).toEqual(["empty"]);
+    const refused = { metadata: { "joust.x": "" } };
+    await expect(db.createTable("x", [{ id: 1 }], refused)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.optimize(refused)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await db.tableNames()).toEqual(["e", "t"]);
+    await db.close();
+  });
+
   test("never mixes what two callers said: a write with metadata shares its commit with no other", async () => {
     const db = await connect("memory://");
     const table = await db.createTable("t", [{ id: 0 }]);

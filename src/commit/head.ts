@@ -5,7 +5,7 @@
  * and made again), no vacuum has retired it, and the hint does not say more. Otherwise the directory is listed.
  */
 import { decodeHint } from "../format/hint.js";
-import { HINT_PATH, manifestPath, parseManifestName, REFS_TAGS, VERSIONS } from "../format/layout.js";
+import { HINT_PATH, manifestPath, parseManifestName, REFS_BRANCHES, REFS_TAGS, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { isTableError } from "../support/errors.js";
 import { type BoundaryMemo, RETIRED_PATH, retiredUpTo } from "./boundary.js";
@@ -44,7 +44,8 @@ export async function findHead(store: ObjectStore, memo: HintMemo): Promise<Head
 /** Versions can only be missing above a live one when a vacuum or a cleanup kept some on purpose. */
 async function hintIsEnough(store: ObjectStore): Promise<boolean> {
   if ((await store.head(RETIRED_PATH)) !== undefined) return false;
-  return (await store.list(REFS_TAGS)).length === 0;
+  for (const names of [REFS_TAGS, REFS_BRANCHES]) if ((await store.list(names)).length > 0) return false;
+  return true;
 }
 
 /** Walks up from a version that exists to the last one in a row; undefined when there are too many to walk. */

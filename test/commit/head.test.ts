@@ -9,7 +9,7 @@ import { settingsOf } from "../../src/api/options.js";
 import { newBoundaryMemo, RETIRED_PATH } from "../../src/commit/boundary.js";
 import { findHead, refreshHead } from "../../src/commit/head.js";
 import { SharedTable } from "../../src/commit/shared-table.js";
-import { HINT_PATH, manifestPath, type NamingScheme, REFS_TAGS } from "../../src/format/layout.js";
+import { HINT_PATH, manifestPath, type NamingScheme, REFS_BRANCHES, REFS_TAGS } from "../../src/format/layout.js";
 import { connect } from "../../src/index.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { openStore } from "../../src/store/open.js";
@@ -23,17 +23,19 @@ interface Names {
   /** Content of the hint file; no file without it. */
   readonly hint?: string;
   readonly tag?: boolean;
+  readonly branch?: boolean;
   readonly retired?: number;
 }
 
 const QUICK = { durable: false };
 const text = (value: string) => [new TextEncoder().encode(value)];
 
-async function storeWith({ versions, scheme = "v2", hint, tag, retired }: Names): Promise<WrappedStore> {
+async function storeWith({ versions, scheme = "v2", hint, tag, branch, retired }: Names): Promise<WrappedStore> {
   const store = new WrappedStore(memoryStore(""));
   for (const version of versions) await store.write(manifestPath(version, scheme), text(`${version}`), QUICK);
   if (hint !== undefined) await store.write(HINT_PATH, text(hint), QUICK);
   if (tag) await store.write(`${REFS_TAGS}/old.json`, text("{}"), QUICK);
+  if (branch) await store.write(`${REFS_BRANCHES}/side.json`, text("{}"), QUICK);
   if (retired !== undefined) await store.write(RETIRED_PATH, text(JSON.stringify({ upTo: retired })), QUICK);
   store.forget();
   return store;
@@ -56,6 +58,12 @@ const FINDS: readonly [string, Names, number | undefined, "without a listing" | 
   ["a hint with a fraction", { versions: upTo(5), hint: '{"version":2.5}' }, 5, "by a listing"],
   ["a hint that no number holds", { versions: upTo(5), hint: `{"version":1${"0".repeat(400)}}` }, 5, "by a listing"],
   ["a hint of a megabyte", { versions: upTo(5), hint: " ".repeat(1 << 20) }, 5, "by a listing"],
+  [
+    "a stale hint at the origin of a branch, behind which another program's cleanup left a gap",
+    { versions: [2, 8, 9], hint: '{"version":2}', branch: true },
+    9,
+    "by a listing",
+  ],
   [
     "a stale hint at a tagged version behind a gap",
     { versions: [2, 8, 9], hint: '{"version":2}', tag: true },

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { SimulatedProcess } from "./process.js";
-import { readRows, TABLE } from "./table-world.js";
+import { connectIn, readRows, TABLE } from "./table-world.js";
 import { everything, filesOf, shareIn } from "./vacuum-world.js";
 import { type Fault, keepNothing, simulate, type World } from "./world.js";
 
@@ -143,4 +143,55 @@ describe("each call of removing a branch", () => {
       if (outcome.kind === "done") expect(there, `call ${at}\n${scene.world.tail(30)}`).toBe(false);
     }
   });
+});
+
+test("a branch survives a power cut with what it inherits, also from versions that nobody synced", async () => {
+  const world = simulate(1);
+  const careless = world.process();
+  await world.run(async () => {
+    const durability = "relaxed";
+    const coordination = { mode: "auto" } as const;
+    const db = connectIn(careless, { durability, coordination, maintenance: { auto: false }, dataFormat: "lance" });
+    const table = await db.createTable(TABLE, ROWS);
+    await table.delete("id = 2");
+  });
+  const careful = world.process();
+  await world.run(async () => {
+    const table = await shareIn(careful).openTable(TABLE);
+    await (await table.branches()).create(BRANCH);
+  });
+  world.onCall = () => ({ powerCut: "before", keep: keepNothing });
+  await world.run(() => careful.spawn(async () => (await shareIn(careful).openTable(TABLE)).countRows()));
+  world.onCall = () => undefined;
+  const ids = await world.run(async () => {
+    const table = await shareIn(world.process()).openTable(TABLE, { branch: BRANCH });
+    return idsIn(table);
+  });
+  expect(ids).toEqual([1, 3]);
+});
+
+test("processes that make one branch from different versions: one makes it, from its version", async () => {
+  for (let seed = 0; seed < 12; seed++) {
+    const { world, process } = await prepare(seed);
+    const makers = [process, world.process(), world.process()];
+    const outcomes = await world.run(() =>
+      Promise.all(
+        makers.map((maker, i) =>
+          maker.spawn(async () => {
+            const table = await shareIn(maker).openTable(TABLE);
+            await (await table.branches()).create(BRANCH, "main", i + 1);
+          }),
+        ),
+      ),
+    );
+    const made = outcomes.flatMap((one, i) => (one.kind === "done" ? [i + 1] : []));
+    for (const one of outcomes) if (one.kind === "failed") expect(one.error).toMatchObject({ code: "ALREADY_EXISTS" });
+    expect(made, `seed ${seed}\n${world.tail(40)}`).toHaveLength(1);
+    const seen = await world.run(async () => {
+      const table = await shareIn(world.process()).openTable(TABLE, { branch: BRANCH });
+      const { parentVersion } = (await (await table.branches()).list())[BRANCH]!;
+      return [parentVersion, ...(await table.listVersions()).map(({ version }) => version)];
+    });
+    expect(seen, `seed ${seed}`).toEqual([made[0], made[0]]);
+  }
 });

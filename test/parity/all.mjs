@@ -18,6 +18,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const { tables, seed, operations } = options;
 const PARTS = [
   ["indices.mjs"],
+  ["branches.mjs", "--seed", seed],
   ["data-files.mjs", tables, seed],
   ["tables.mjs", "--tables", tables, "--seed", seed],
   ["mixed.mjs", "--operations", operations, "--seed", seed],

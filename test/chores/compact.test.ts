@@ -49,6 +49,31 @@ describe("optimize", () => {
     },
   );
 
+  test("keeps rows and their order where small files of every kind lie side by side", async () => {
+    const db = await connect("memory://", QUIET);
+    const whole = (id: number): Row => ({
+      id,
+      text: `text ${id}`,
+      half: id / 2,
+      flag: id % 3 === 0,
+      vector: [id, -id],
+    });
+    const withNulls = (id: number): Row => (id % 2 === 0 ? whole(id) : { id });
+    const table = await db.createTable("t", [whole(0)]);
+    let next = 1;
+    for (const [i, count] of [1, 6, 1, 4, 1, 4, 1, 1, 5, 1].entries()) {
+      const make = i % 4 === 1 ? withNulls : whole;
+      await table.add(Array.from({ length: count }, () => make(next++)));
+    }
+    // A row of a file with NULLs, rows of files without, all rows of a file; another file with NULLs stays whole.
+    await table.delete("id IN (3, 8, 10, 11, 21, 22)");
+    const before = await rowsOf(table);
+    expect(before).toHaveLength(20);
+    expect((await table.optimize()).compaction).toMatchObject({ fragmentsRemoved: 10, fragmentsAdded: 1 });
+    expect(await rowsOf(table)).toEqual(before);
+    expect((await table.optimize()).compaction.fragmentsRemoved, "deleted rows are not copied").toBe(0);
+  });
+
   test("cuts files at the target, and never touches again what has it", async () => {
     const table = await tableOf([9, 10, 10, 10, 10]);
     const before = await rowsOf(table);

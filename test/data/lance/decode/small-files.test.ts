@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { EncodedDataFile } from "../../../../src/data/codec.js";
 import { lanceCodec } from "../../../../src/data/lance/codec.js";
 import { SmallFiles } from "../../../../src/data/lance/decode/small-files.js";
+import { locatePage } from "../../../../src/data/lance/decode/small-page.js";
 import type { DataFile } from "../../../../src/format/fragment.js";
 import { batchOf, cells, type Nulls, sampleColumn, TYPES } from "../samples.js";
 
@@ -91,6 +92,37 @@ describe("the short way through small files", () => {
     const mixed = await encode(columnsOf(20, "some", 6));
     expect(small.append(mixed.bytes, mixed.file, 20)).toBe(false);
     expect(small.rows).toBe(0);
+  });
+
+  test("refuses to repeat the one value of a file for another number of rows", async () => {
+    const column = sampleColumn("int64", TYPES.int64!, 1, "none", 1);
+    const { batch, schema: own } = batchOf({ column });
+    const { bytes, file } = fileOf(await lanceCodec.encode([batch], own));
+    const small = SmallFiles.of(own)!;
+    expect(small.append(bytes, file, 2)).toBe(false);
+    expect(small.append(bytes, file, 1)).toBe(true);
+  });
+
+  test("refuses text whose offsets are out of order or lead out of the chunk, though its checksums fit", async () => {
+    const column = sampleColumn("utf8", TYPES.utf8!, 3, "none", 1);
+    const { bytes } = fileOf(await lanceCodec.encode([batchOf({ column }).batch], batchOf({ column }).schema));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const entry = view.getUint32(bytes.length - 32, true);
+    const start = view.getUint32(entry, true);
+    const end = start + view.getUint32(entry + 8, true);
+    const locate = () => locatePage(bytes, start, end, { rows: 3, holds: "text", width: 0 });
+    const page = locate();
+    if (page?.kind !== "text") throw new Error("three short texts make one chunk");
+    // Behind the chunk words, at the next multiple of 64: header, then the offsets.
+    const offsets = 64 + 8;
+    expect(page.ends[0]).toBe(offsets + view.getUint32(offsets, true));
+    for (const wrong of [0, 1 << 20]) {
+      const right = view.getUint32(offsets + 8, true);
+      view.setUint32(offsets + 8, wrong, true);
+      expect(locate(), `an offset of ${wrong}`).toBeUndefined();
+      view.setUint32(offsets + 8, right, true);
+    }
+    expect(locate()).toBeDefined();
   });
 
   test("refuses long texts and texts with wide offsets", async () => {

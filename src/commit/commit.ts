@@ -114,8 +114,8 @@ class CommitRun {
   /** One attempt on `from`; where others wait meanwhile, as many on the newest head as it takes to win. */
   async #inTurn(from: Snapshot, timeoutMs: number): Promise<Outcome> {
     const { contention, meters, runtime } = this.#table;
-    const turn = await contention.turn(timeoutMs);
     const untilMs = runtime.monotonicMs() + timeoutMs;
+    const turn = await contention.turn(timeoutMs);
     try {
       let head = turn.isExclusive ? await this.#newest() : from;
       for (;;) {

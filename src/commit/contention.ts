@@ -4,7 +4,7 @@
  * Where writers are processes of one machine, they stand in line as long as they meet each other. Elsewhere, a writer
  * that has lost often tries again at once, one that has just begun to lose waits, and one that had to fight for its
  * commit lets others go first before its next: backing off longer after every loss would let the winner win again.
- * All waits are fractions of the measured commit time. Who is alone waits for nothing.
+ * All waits follow what was measured. Who is alone waits for nothing.
  */
 import type { Runtime } from "../support/runtime.js";
 import type { WriterLine } from "./writer-line.js";
@@ -17,8 +17,8 @@ const BEFORE_RETRY_MAX = 6;
 const AFTER_FIGHT_MAX = 4;
 /** Commits in a row that meet nobody; after them a writer counts as alone. */
 const ALONE_COMMITS = 8;
-/** How long a ticket may be the first, in commit times and at least. */
-const PATIENCE_COMMITS = 8;
+/** How long a ticket may be the first, in measured turns and at least. */
+const PATIENCE_TURNS = 8;
 const PATIENCE_MS_MIN = 20;
 
 /** A turn to publish. */
@@ -35,6 +35,7 @@ export class Contention {
   readonly #runtime: Runtime;
   readonly #line: WriterLine | undefined;
   #commitMs = 2;
+  #turnMs = 2;
   #losses = 1;
   #makeWayUntilMs = 0;
   #alone = ALONE_COMMITS;
@@ -49,9 +50,17 @@ export class Contention {
   /** Waits in line while other processes write too. The head may be another one afterwards. */
   async turn(timeoutMs: number): Promise<Turn> {
     if (this.#line === undefined || this.#alone >= ALONE_COMMITS) return OUT_OF_TURN;
-    const patienceMs = Math.max(PATIENCE_MS_MIN, PATIENCE_COMMITS * this.#commitMs);
-    const end = await this.#line.enter({ patienceMs, timeoutMs });
-    return end === undefined ? OUT_OF_TURN : { isExclusive: true, end };
+    const patienceMs = Math.max(PATIENCE_MS_MIN, PATIENCE_TURNS * this.#turnMs);
+    const leave = await this.#line.enter({ patienceMs, timeoutMs });
+    if (leave === undefined) return OUT_OF_TURN;
+    const startedMs = this.#runtime.monotonicMs();
+    let isOver = false;
+    const end = () => {
+      if (!isOver) this.#turnMs += (this.#runtime.monotonicMs() - startedMs - this.#turnMs) * WEIGHT_MS;
+      isOver = true;
+      return leave();
+    };
+    return { isExclusive: true, end };
   }
 
   /** Waits before the next attempt of a commit that has lost so many races in a row. */

@@ -88,6 +88,23 @@ describe("where writers are processes of one machine", () => {
     expect(await tickets()).toBe(0);
   });
 
+  test("how long a ticket may stand still follows the length of turns", async () => {
+    const { runtime, store, contention } = setUp();
+    await contention.beforeRetry(1);
+    for (let i = 0; i < 60; i++) {
+      const mine = await contention.turn(10_000);
+      await runtime.advance(50);
+      await mine.end();
+      await runtime.advance(1000);
+      await mine.end();
+    }
+    await store.write(`${LINE}/000000000000001`, [], { durable: false });
+    const wait = async () => void (await contention.turn(10_000));
+    const waitedMs = await waitOf(runtime, wait);
+    expect(waitedMs).toBeGreaterThan(350);
+    expect(waitedMs).toBeLessThan(550);
+  });
+
   test("versions of others between two commits are a meeting, also when no race was lost", async () => {
     const { contention } = setUp();
     contention.won(1, 0, 1);

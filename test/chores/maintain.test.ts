@@ -55,6 +55,20 @@ describe("automatic maintenance", () => {
     expect(await fragmentsOf(table)).toBe(60);
   });
 
+  test("rewrites a fragment of which much was deleted, though no fragment has come", async () => {
+    const db = await connect("memory://", { maintenance: EAGER });
+    const table = await db.createTable(
+      "t",
+      Array.from({ length: 100 }, (_, id) => ({ id })),
+    );
+    for (let id = 0; id < 40; id++) await table.delete(`id = ${id}`);
+    const rewritten = async () => (await table.listVersions()).some(({ operation }) => operation === "rewrite");
+    for (let wait = 0; wait < 100 && !(await rewritten()); wait++) await systemRuntime.sleep(5);
+    expect(await rewritten()).toBe(true);
+    expect(await table.countRows()).toBe(60);
+    await db.close();
+  });
+
   test("ends with the connection: after close() there is no lease, and no version comes any more", async () => {
     const dir = mkdtempSync(join(tmpdir(), "joust-maintain-"));
     const db = await connect(dir, { durability: "relaxed", maintenance: EAGER });

@@ -34,19 +34,20 @@ export class ShownVersion {
   /** The version that is shown, looked up anew unless it may be as old as the consistency interval. */
   async snapshot(): Promise<Snapshot> {
     this.#checkOpen();
-    const { settings, shared } = this.#own;
-    await pace(settings.runtime);
-    if (this.#held !== undefined) return this.#held.snapshot;
-    const nowMs = settings.runtime.monotonicMs();
-    if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
-    const snapshot = await shared.refresh();
-    this.#seenMs = nowMs;
-    return snapshot;
+    const held = this.#held;
+    if (held === undefined) return await this.#newest();
+    await pace(this.#own.settings.runtime);
+    return held.snapshot;
   }
 
-  /** Holds the version that is shown for one read more. */
-  hold(): Promise<Hold> {
-    return this.#line.shared.lease.hold(() => this.snapshot());
+  /** Holds the version that is shown for one read more: of `line` as it is at the call, wherever the handle is moved. */
+  async hold(): Promise<Hold> {
+    this.#checkOpen();
+    const held = this.#held;
+    if (held === undefined) return await this.#own.shared.lease.hold(() => this.#newest());
+    const again = this.#line.shared.lease.again(held.snapshot);
+    await pace(this.#own.settings.runtime);
+    return again;
   }
 
   /** The version that is shown, for one query. */
@@ -62,6 +63,12 @@ export class ShownVersion {
     const found = await locateVersion(this.#own, version);
     const { shared } = found.line;
     const held = await shared.lease.hold(() => shared.open(found.version));
+    try {
+      this.#checkOpen();
+    } catch (error) {
+      held.release();
+      throw error;
+    }
     this.letGo();
     this.#held = held;
     this.#line = found.line;
@@ -79,5 +86,15 @@ export class ShownVersion {
     this.#held?.release();
     this.#held = undefined;
     this.#line = this.#own;
+  }
+
+  async #newest(): Promise<Snapshot> {
+    const { settings, shared } = this.#own;
+    await pace(settings.runtime);
+    const nowMs = settings.runtime.monotonicMs();
+    if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
+    const snapshot = await shared.refresh();
+    this.#seenMs = nowMs;
+    return snapshot;
   }
 }

@@ -35,6 +35,37 @@ test("a checkout moves one handle and no other", async () => {
   expect([await a.version(), await b.version()]).toEqual([1, 3]);
 });
 
+test("a read shows one line of history as it was when it was called, while the handle is moved to another one", async () => {
+  const table = await (await connected(directory)).createTable("t", [{ id: 1 }]);
+  const side = await (await table.branches()).create("side");
+  await side.add([{ id: 2 }]);
+  await (await side.tags()).create("there", 2);
+  const moves = [() => table.checkout("there"), () => table.checkoutLatest()];
+  for (let round = 0; round < 20; round++) {
+    const [move] = moves.splice(0, 1);
+    moves.push(move!);
+    const before = ids(table);
+    const moved = move!();
+    const count = table.query().limit(5).toArrow();
+    await moved;
+    expect([[1], [1, 2]]).toContainEqual(await before);
+    expect([1, 2]).toContain((await count).numRows);
+  }
+});
+
+test("a handle that is closed while it is checked out holds no version any more", async () => {
+  const db = await connected(directory);
+  const table = await db.createTable("t", [{ id: 1 }]);
+  await table.add([{ id: 2 }]);
+  const other = await db.openTable("t");
+  const moved = other.checkout(1).catch((error: { code: string }) => error.code);
+  other.close();
+  expect(await moved).toBe("CLOSED");
+  const stats = await table.optimize({ cleanupOlderThan: new Date(Date.now() + 60_000) });
+  expect(stats.prune.oldVersionsRemoved).toBeGreaterThan(0);
+  await expect(table.checkout(1)).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("writes of one caller take effect in the order of its calls, without waiting in between", async () => {
   const table = await (await connected(directory)).createTable("t", [{ id: 1, n: 0 }]);
   await Promise.all([

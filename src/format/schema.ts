@@ -44,6 +44,9 @@ export const COLUMNS_MAX = 2_000;
 
 const TOP_LEVEL = -1;
 const EXTENSION_NAME_KEY = "ARROW:extension:name";
+/** Blob columns: in files before version 2.2 by this key, since then by an extension. */
+const BLOB_KEY = "lance-encoding:blob";
+const BLOB_EXTENSION = "lance.blob.v2";
 const textDecoder = new TextDecoder();
 const textEncoder = new TextEncoder();
 
@@ -160,9 +163,22 @@ function textOf(type: DataType): string {
 
 function nodeOf(field: LanceField, all: ReadonlyMap<number, readonly LanceField[]>, depth: number): SchemaNode {
   if (depth > SCHEMA_DEPTH_MAX) throw badFields(`fields are nested deeper than ${SCHEMA_DEPTH_MAX}`);
+  refuseBlob(field);
   const children = (all.get(field.id) ?? []).map((child) => nodeOf(child, all, depth + 1));
   const type = typeOf(field, children);
   return { id: field.id, field: new Field(field.name, type, field.nullable, textMetadata(field.metadata)), children };
+}
+
+/** Values of a blob column lie outside the pages that its type stands for, so that none may be read or written as it. */
+function refuseBlob({ name, metadata, extensionName }: LanceField): void {
+  const said = (key: string) => textDecoder.decode(metadata.get(key));
+  const names = [extensionName, said(EXTENSION_NAME_KEY)];
+  if (said(BLOB_KEY) !== "true" && !names.includes(BLOB_EXTENSION)) return;
+  throw new TableError(
+    "NOT_SUPPORTED",
+    `Column ${name} is a blob column, which is not supported. Keep bytes in binary columns, or use native LanceDB.`,
+    { details: { column: name } },
+  );
 }
 
 function typeOf(field: LanceField, children: readonly SchemaNode[]): DataType {

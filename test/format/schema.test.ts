@@ -130,6 +130,17 @@ test("an extension's name is kept where native looks for it", () => {
   expect(field!.extensionName).toBe("acme.point");
 });
 
+test("a new table cannot have a blob column", () => {
+  for (const [key, value] of [
+    ["lance-encoding:blob", "true"],
+    ["ARROW:extension:name", "lance.blob.v2"],
+  ] as const) {
+    const field = new arrow.Field("b", new arrow.Binary(), true, new Map([[key, value]]));
+    const fields = fieldsFromSchema(new arrow.Schema([field]), 0);
+    expect(() => schemaFromFields(fields)).toThrow(expect.objectContaining({ code: "NOT_SUPPORTED" }));
+  }
+});
+
 test("the next field id is above every id that a data file still lists, dropped columns included", () => {
   const file = { path: "a.lance", columnIndices: [0, 1], majorVersion: 2, minorVersion: 2, sizeBytes: 0 };
   const fragments = FragmentList.from([{ id: 0, files: [{ ...file, fields: [-2, 41] }], physicalRows: 1 }]);

@@ -284,6 +284,39 @@ test("files in another table's directory are refused, not looked for in ours", a
   await expect(table.delete("id = 1")).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
 });
 
+test.each([
+  ["lance-encoding:blob", "true"],
+  ["ARROW:extension:name", "lance.blob.v2"],
+])("a table with a blob column (%s) is refused by name before a row is read or written", async (key, value) => {
+  const name = `blob-${value}`;
+  const blob = new Map([[key, new TextEncoder().encode(value)]]);
+  changedCopy("cleaned", name, (manifest) => ({
+    ...manifest,
+    fields: manifest.fields.map((field) => (field.name === "n" ? { ...field, metadata: blob } : field)),
+  }));
+  const table = await database.openTable(name);
+  const version = (await table.listVersions()).length;
+  const calls: (() => Promise<unknown>)[] = [
+    () => table.schema(),
+    () => table.countRows(),
+    () => table.toArrow(),
+    () => table.query().select(["id"]).toArray(),
+    () => table.add([{ id: 1 }]),
+    () => table.delete("id = 1"),
+    () => table.update({ where: "id = 1", values: { id: 2 } }),
+    () =>
+      table
+        .mergeInsert("id")
+        .whenMatchedUpdateAll()
+        .execute([{ id: 1 }]),
+    () => table.addColumns([{ name: "more", valueSql: "1" }]),
+  ];
+  for (const call of calls) {
+    await expect(call()).rejects.toMatchObject({ code: "NOT_SUPPORTED", message: expect.stringContaining("Column n") });
+  }
+  expect(await table.listVersions()).toHaveLength(version);
+});
+
 test("a branch of native reads and writes beside the main line, also after the database was moved", async () => {
   const table = await database.openTable("branch");
   const side = await database.openTable("branch", { branch: "side" });

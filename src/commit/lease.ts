@@ -255,9 +255,10 @@ export class Lease {
   }
 
   #unwritable(cause: unknown): TableError {
+    const why = cause instanceof Error ? cause.message : "Try again.";
     return new TableError(
       "UNAVAILABLE",
-      `The lease of this process on table '${this.#table.name}' could not be written in ${RENEWALS_MAX} attempts, so that files in use would not be safe from a cleanup. Nothing was changed; try again.`,
+      `The lease of this process on table '${this.#table.name}' could not be written in ${RENEWALS_MAX} attempts, so that files in use would not be safe from a cleanup. Nothing was changed. ${why}`,
       cause === undefined ? {} : { cause },
     );
   }

@@ -216,11 +216,14 @@ describe("a lease", () => {
   test("lets reads go on where it cannot be written, but no writes", async () => {
     const { read, write, store } = await setUp();
     const full = async () => {
-      throw Object.assign(new Error("full"), { name: "TableError", code: "UNAVAILABLE" });
+      throw Object.assign(new Error("The disk is full: free some space."), { name: "TableError", code: "UNAVAILABLE" });
     };
     Object.assign(store, { create: full, replace: full });
     expect((await read()).snapshot.version).toBe(1);
-    await expect(write()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(write()).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringMatching(/Nothing was changed\. The disk is full: free some space\.$/),
+    });
   });
 
   test("that is no lease is read as one that may need everything", async () => {

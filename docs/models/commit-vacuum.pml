@@ -20,9 +20,11 @@
    -DBUG_LOOK_ONCE     the vacuum does not look at leases again after it has announced
    -DBUG_TAGS_FIRST    the second look takes tags before leases
    -DBUG_NO_NEWS       the second look leaves out versions that were made meanwhile
-   -DBUG_LEASES_LAST   the first look takes leases after versions
    -DBUG_FILES_LAST    the first look takes files after leases and versions
-   -DBUG_NO_LEASES     the vacuum takes no notice of who is writing */
+   -DBUG_NO_LEASES     the vacuum takes no notice of who is writing
+
+   No bug, and held to the same:
+   -DLEASES_LAST       the first look takes leases after versions: the second look sees what was committed between them */
 
 #define NV 6                            /* version 1, three writers, the restorer, one to spare */
 #define NF 4
@@ -132,11 +134,11 @@ inline takeVersions() { d_step { head = latest; i = 1; do :: i <= NV -> listed[i
 
 proctype vacuum() { byte i, v, head, least, p1, p2, p3, t, top; bool expel, first[NF], writing[NF], candidate[NF], listed[NV + 1], doomed[NV + 1], needed[NF];
   if :: expel = true :: expel = false fi;         /* nobody can tell a sleeping writer from a dead one */
-#ifdef BUG_LEASES_LAST
-  takeFiles(); t = tag; takeVersions(); takeLeases();
-#else
 #ifdef BUG_FILES_LAST
   takeLeases(); t = tag; takeVersions(); takeFiles();
+#else
+#ifdef LEASES_LAST
+  takeFiles(); t = tag; takeVersions(); takeLeases();
 #else
   takeFiles(); takeLeases(); t = tag; takeVersions();
 #endif

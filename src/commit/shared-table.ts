@@ -30,6 +30,9 @@ import { WriterLine } from "./writer-line.js";
 const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
+/** How long a vacuum that has announced what goes may take until it is gone or put back. */
+const RETIRED_WAIT_MS = 5000;
+const RETIRED_POLL_MS = 20;
 
 /** Which line of history of a table this is. */
 export interface TableLine {
@@ -127,11 +130,25 @@ export class SharedTable {
     if (manifest === undefined) throw versionNotFound(this.name, version);
     checkReadable(manifest.readerFlags, this.store.display);
     checkFileVersion(manifest, this.store.display);
-    const info = await this.store.head(manifestPath(version, head.head.scheme));
-    if (info === undefined || isRetired(await readBoundary(this.store, this.boundary), version))
-      throw versionNotFound(this.name, version);
+    const identity = await this.#identityOf(version, head.head.scheme);
     this.line.bases.learn(manifest.basePaths);
-    return new Snapshot({ version, scheme: head.head.scheme, identity: info.identity }, manifest);
+    return new Snapshot({ version, scheme: head.head.scheme, identity }, manifest);
+  }
+
+  /**
+   * The file of a version that is not retired. One that is announced to go, but is there, either goes in a moment or
+   * came into use just before: then the vacuum puts it back.
+   * @throws NOT_FOUND
+   */
+  async #identityOf(version: number, scheme: NamingScheme): Promise<string> {
+    const startedMs = this.runtime.monotonicMs();
+    for (;;) {
+      const info = await this.store.head(manifestPath(version, scheme));
+      if (info === undefined) throw versionNotFound(this.name, version);
+      if (!isRetired(await readBoundary(this.store, this.boundary), version)) return info.identity;
+      if (this.runtime.monotonicMs() - startedMs >= RETIRED_WAIT_MS) throw versionNotFound(this.name, version);
+      await this.runtime.sleep(RETIRED_POLL_MS);
+    }
   }
 
   /** All versions that exist, oldest first. */

@@ -3,6 +3,7 @@
  * Whatever happens, the versions in use stay whole, and the next vacuum leaves what they need and no byte more.
  */
 import { describe, expect, test } from "vitest";
+import type { Connection } from "../../src/api/connection.js";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { SimulatedProcess } from "./process.js";
@@ -291,5 +292,129 @@ describe("a reader that sleeps", () => {
     await expect(world.run(() => readRows(pinned))).rejects.toMatchObject({ code: "SNAPSHOT_EXPIRED" });
     await world.run(() => pinned.checkoutLatest());
     expect(await world.run(() => readRows(pinned))).toEqual([{ id: 9, n: 9 }]);
+  });
+});
+
+describe("what comes into use after a vacuum has looked, and before it announces what goes, stays:", () => {
+  const OLD = ROWS.slice(0, 3);
+  type Three = [SimulatedProcess, SimulatedProcess, SimulatedProcess];
+
+  interface User {
+    readonly world: World;
+    readonly user: SimulatedProcess;
+    readonly db: Connection;
+  }
+
+  /** A step that `use` takes while the vacuum sleeps at this call. */
+  interface Step {
+    readonly at: (call: Call, log: readonly string[]) => boolean;
+    readonly use: (table: Table, by: User) => Promise<unknown>;
+  }
+
+  /** Version 2 holds OLD, in files that version 3 has no use for. */
+  async function vacuumedAround(steps: readonly Step[]) {
+    const world = simulate(12);
+    const founder = world.process("founder");
+    await world.run(async () => {
+      const table = await shareIn(founder).createTable(TABLE, OLD.slice(0, 2));
+      await table.add(OLD.slice(2));
+      await table.add(ROWS.slice(3), { mode: "overwrite" });
+      await (await table.tags()).create("newest", 3);
+    });
+    founder.kill();
+    const [cleaner, user, later] = ["cleaner", "user", "later"].map((name) => world.process(name)) as Three;
+    const db = shareIn(user);
+    const table = await world.run(() => db.openTable(TABLE));
+    await world.run(async () => {
+      let asleep = stopAt(world, cleaner, steps[0]!.at);
+      const vacuumed = vacuumIn(world, cleaner);
+      for (const [i, { use }] of steps.entries()) {
+        await asleep.reached;
+        await use(table, { world, user, db });
+        asleep.wake();
+        const next = steps[i + 1];
+        if (next !== undefined) asleep = stopAt(world, cleaner, next.at);
+      }
+      await vacuumed;
+    });
+    const open = () => shareIn(later).openTable(TABLE);
+    const versions = await world.run(async () => (await (await open()).listVersions()).map((one) => one.version));
+    return { world, table, versions, open };
+  }
+
+  const announces = ({ operation, path }: Call) => operation === "openNew" && path.includes(".tmp-retired.json");
+  /** Leases and tags are listed after the temporaries of deletion files were; whichever comes first. */
+  const looksAgain = ({ operation, path }: Call, log: readonly string[]) =>
+    operation === "readdir" &&
+    /_coord$|_refs\/tags$/.test(path) &&
+    log.some((line) => / cleaner .*_deletions/.test(line));
+  const tag = async (table: Table) => (await table.tags()).create("late", 2);
+
+  test("a version that is pinned", async () => {
+    const pin = (table: Table) => table.checkout(2);
+    const { world, table, versions } = await vacuumedAround([{ at: announces, use: pin }]);
+    expect(versions).toEqual([2, 3]);
+    expect(await world.run(() => readRows(table))).toEqual(OLD);
+  });
+
+  test("a version that is tagged, and can be opened by its tag", async () => {
+    const { world, versions, open } = await vacuumedAround([{ at: announces, use: tag }]);
+    expect(versions).toEqual([2, 3]);
+    const rows = await world.run(async () => {
+      const table = await open();
+      await table.checkout("late");
+      return readRows(table);
+    });
+    expect(rows).toEqual(OLD);
+  });
+
+  test("a version that is pinned, and others find it all the while", async () => {
+    let opening: Promise<unknown> = Promise.resolve();
+    const { world, table } = await vacuumedAround([
+      { at: announces, use: (one) => one.checkout(2) },
+      {
+        at: looksAgain,
+        use: async (_, { db }) => {
+          const other = await db.openTable(TABLE);
+          opening = other.checkout(2).then(() => readRows(other));
+        },
+      },
+    ]);
+    expect(await world.run(() => opening)).toEqual(OLD);
+    expect(await world.run(() => readRows(table))).toEqual(OLD);
+  });
+
+  test("a version that is being tagged, and is let go while the vacuum looks again", async () => {
+    let tagging: Promise<unknown> = Promise.resolve();
+    let wake: () => void = () => {};
+    const { world, versions, open } = await vacuumedAround([
+      {
+        at: announces,
+        use: async (table, { world: at, user }) => {
+          const writes = ({ operation, path }: Call) => operation === "openNew" && path.includes("_refs/tags/.tmp");
+          const asleep = stopAt(at, user, writes);
+          tagging = tag(table);
+          wake = asleep.wake;
+          await asleep.reached;
+        },
+      },
+      {
+        at: looksAgain,
+        use: async (_, { db }) => {
+          wake();
+          await tagging;
+          await db.close();
+        },
+      },
+    ]);
+    expect(versions).toEqual([2, 3]);
+    await world.run(async () => (await open()).checkout("late"));
+  });
+
+  test("what a version that is restored consists of", async () => {
+    const restore = (table: Table, { db }: User) => table.restore(2).then(() => db.close());
+    const { world, versions, open } = await vacuumedAround([{ at: announces, use: restore }]);
+    expect(versions).toEqual([3, 4]);
+    expect(await world.run(async () => readRows(await open()))).toEqual(OLD);
   });
 });

@@ -29,7 +29,8 @@ const GONE_TERMS = 1.5;
 const SLACK_MS = 5000;
 /** How long a stopped reader sleeps at least, and at most, in terms of its lease. */
 const STOP_TERMS = { least: 2, most: 10 };
-const OPTIONS = { coordination: { leaseTtlMs: TTL_MS } };
+/** Writers that upsert the same table by key have to plan again whenever another one was first: they get time for it. */
+const OPTIONS = { coordination: { leaseTtlMs: TTL_MS, timeoutMs: 300_000 } };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const soon = () => new Date(Date.now() + 60_000);
 

@@ -8,8 +8,8 @@ import { branchDirectory, VERSIONS } from "../format/layout.js";
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath } from "../store/paths.js";
 import { isTableError } from "../support/errors.js";
-import { branchDirectories, branchNames, removeBranchFiles } from "./branch-files.js";
-import { inTurn, isForeign } from "./branches.js";
+import { branchDirectories, branchNames, readBranch, removeBranchFiles } from "./branch-files.js";
+import { inTurn, isForeign, sweepReference } from "./branches.js";
 import { UNVERIFIED_DAYS, type Verdict } from "./vacuum-plan.js";
 
 export interface Leftover extends Verdict {
@@ -42,8 +42,13 @@ export async function removeLeftovers(root: SharedTable, options: LeftoverOption
     const found: Leftover[] = [];
     for (const name of await unfinishedBranches(store)) {
       const leftover = await judge(root, name, options.deleteUnverified);
+      if (!leftover.keep && !options.dryRun) {
+        await sweepReference(store, name);
+        // A maker that was taken for dead may have finished it at the last moment.
+        if ((await readBranch(store, name)) !== undefined) continue;
+        await removeBranchFiles(store, name);
+      }
       found.push(leftover);
-      if (!leftover.keep && !options.dryRun) await removeBranchFiles(store, name);
     }
     return found;
   };

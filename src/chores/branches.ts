@@ -111,12 +111,17 @@ export async function inTurn<T>(root: SharedTable, timeoutMs: number, action: (t
   }
 }
 
-/** Makes sure that there is no such branch, and that nobody who began to make it can still do so. */
-async function clearName(store: ObjectStore, name: string): Promise<void> {
+/** Nobody who began to make the branch can give it its reference any more, unless it is there already. */
+export async function sweepReference(store: ObjectStore, name: string): Promise<void> {
   const file = branchFileName(name);
   for (const entry of await store.list(REFS_BRANCHES)) {
     if (temporaryTarget(entry.name) === file) await store.delete(joinPath(REFS_BRANCHES, entry.name));
   }
+}
+
+/** Makes sure that there is no such branch, and that nobody who began to make it can still do so. */
+async function clearName(store: ObjectStore, name: string): Promise<void> {
+  await sweepReference(store, name);
   if ((await readBranch(store, name)) !== undefined) throw alreadyExists(name);
   if (await isForeign(store, name)) {
     throw new TableError(

@@ -366,6 +366,25 @@ describe("branches on disk", () => {
     expect(await idsOf(await branches.checkout("a/data"))).toEqual([1, 3, 4, 5]);
   });
 
+  test("a cleanup that removes an unfinished branch leaves its sleeping maker nothing to finish it with", async () => {
+    const directory = freshDirectory();
+    const main = await founded(await connected(directory));
+    const branches = await main.branches();
+    for (const name of ["side", "a/b"]) await branches.create(name);
+    const table = join(directory, "t.lance");
+    const references = join(table, "_refs/branches");
+    const staged = (name: string) => join(references, `.tmp-${name}.json-${"0".repeat(32)}`);
+    // As it is between the two names that a branch gets.
+    for (const name of ["side", "a%2Fb"]) renameSync(join(references, `${name}.json`), staged(name));
+    await main.optimize({ dryRun: true });
+    expect(readdirSync(references)).toHaveLength(2);
+    // What somebody stages under another name stays.
+    writeFileSync(staged("other"), "");
+    await main.optimize({ cleanupOlderThan: NOW() });
+    expect(readdirSync(references)).toEqual([staged("other").slice(references.length + 1)]);
+    expect(existsSync(join(table, "tree/side/_versions"))).toBe(false);
+  });
+
   test("verify and doctor look at branches, at what they inherit, and at what is left of them", async () => {
     const directory = freshDirectory();
     const connection = await connected(directory);

@@ -233,7 +233,8 @@ class BranchMaking {
   async #undo(staged: readonly StagedObject[], named: boolean): Promise<void> {
     const { target } = this.#request;
     await Promise.all(staged.map((one) => one.discard().catch(() => {})));
-    if (!named) return;
+    // Whoever took the turn over has removed it, and may have made the same version anew.
+    if (!named || !(await this.#turn.isMine().catch(() => false))) return;
     await target.store.delete(manifestPath(this.#from.version, this.#from.head.scheme)).catch(() => {});
   }
 }

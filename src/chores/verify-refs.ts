@@ -108,7 +108,12 @@ export async function* checkBranches(table: string, store: ObjectStore): AsyncGe
     try {
       if (failure !== undefined) throw failure;
       decodeBranch(bytes, path);
-      if (name === undefined || (await listVersionNames(within(store, branchDirectory(name)))).length > 0) continue;
+      if (name === undefined) {
+        const message = `${path} has a name that no branch can have; nothing reads it.`;
+        yield finding(table, "J023-reference-unreadable", message, { path, fix: "Remove the file." });
+        continue;
+      }
+      if ((await listVersionNames(within(store, branchDirectory(name)))).length > 0) continue;
       const message = `Branch ${name} has no version.`;
       yield finding(table, "J024-reference-dangling", message, { path, fix: "Delete it with branches().delete()." });
     } catch (error) {

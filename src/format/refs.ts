@@ -3,6 +3,7 @@
  *
  * Format: lance-format table specification, "Tags and branches".
  */
+import { isRelativePath } from "./names.js";
 import { corrupt } from "./wire.js";
 
 export interface TagContents {
@@ -86,11 +87,12 @@ export function branchFileName(branch: string): string {
   return encodeURIComponent(branch) + SUFFIX;
 }
 
-/** The branch that a file below `_refs/branches` stands for, if it is one. */
+/** The branch that a file below `_refs/branches` stands for; undefined for a name that no branch can have. */
 export function branchOfFileName(fileName: string): string | undefined {
   if (!fileName.endsWith(SUFFIX) || fileName.startsWith(".tmp")) return undefined;
   try {
-    return decodeURIComponent(fileName.slice(0, -SUFFIX.length));
+    const name = decodeURIComponent(fileName.slice(0, -SUFFIX.length));
+    return isRelativePath(name) ? name : undefined;
   } catch {
     return undefined;
   }

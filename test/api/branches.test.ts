@@ -404,9 +404,15 @@ describe("branches on disk", () => {
     rmSync(join(table, "tree/gone"), { recursive: true });
     const [own] = readdirSync(join(table, "tree/side/data"));
     rmSync(join(table, "tree/side/data", own!));
+    writeFileSync(
+      join(table, "_refs/branches/..%2F..%2Fx.json"),
+      readFileSync(join(table, "_refs/branches/side.json")),
+    );
+    expect(Object.keys(await branches.list()).sort()).toEqual(["empty", "side"]);
     const found = await connection.doctor().toArray();
     expect(found.map(({ id, table: where, path }) => `${id} ${where} ${path}`)).toEqual([
       "J024-reference-dangling t _refs/tags/lost.json",
+      "J023-reference-unreadable t _refs/branches/..%2F..%2Fx.json",
       "J024-reference-dangling t _refs/branches/empty.json",
       "J028-files-unreferenced t tree/torn",
       "J020-no-version t@empty undefined",

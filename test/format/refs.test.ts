@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeHint, encodeHint } from "../../src/format/hint.js";
-import { branchFileName, decodeBranch, decodeTag, encodeBranch, encodeTag } from "../../src/format/refs.js";
+import {
+  branchFileName,
+  branchOfFileName,
+  decodeBranch,
+  decodeTag,
+  encodeBranch,
+  encodeTag,
+} from "../../src/format/refs.js";
 import { damaged, expectTyped } from "./damage.js";
 
 const utf8 = new TextEncoder();
@@ -31,6 +38,14 @@ test("tags and branches come back, whatever their metadata is called", () => {
 
 test("a branch with slashes in its name is one file", () => {
   expect(branchFileName("feature/a/b")).toBe("feature%2Fa%2Fb.json");
+});
+
+test("no file stands for a branch whose directory would lie outside those of the branches", () => {
+  expect(branchOfFileName("feature%2Fa%2Fb.json")).toBe("feature/a/b");
+  const names = ["..%2F..%2Fx", "a%2F%2Fb", "%5C", "", "%00", "%2Fetc", "C%3A", "%zz", ".tmp-a"];
+  for (const name of ["README", ...names.map((one) => `${one}.json`)]) {
+    expect(branchOfFileName(name), name).toBeUndefined();
+  }
 });
 
 test("a tag that older writers made, without times and metadata, is read", () => {

@@ -84,7 +84,8 @@ function openSome(
   return Promise.all(
     names.map(async ({ version }) => {
       try {
-        return await table.open(version);
+        // What a vacuum is about to remove, or died removing, is no history any more.
+        return await table.open(version, 0);
       } catch (error) {
         if (isTableError(error, "NOT_FOUND")) return undefined;
         throw error;

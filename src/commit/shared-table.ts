@@ -122,15 +122,19 @@ export class SharedTable {
     return this.#head !== undefined || (await findHead(this.store, this.hint)) !== undefined;
   }
 
-  /** A version by number. @throws NOT_FOUND */
-  async open(version: number): Promise<Snapshot> {
+  /**
+   * A version by number.
+   * @param waitMs how long to wait for a vacuum to say what becomes of a version that it has announced to go
+   * @throws NOT_FOUND
+   */
+  async open(version: number, waitMs: number = RETIRED_WAIT_MS): Promise<Snapshot> {
     const head = this.#head ?? (await this.refresh());
     if (head.version === version) return head;
     const manifest = await readManifest(this.store, version, head.head.scheme);
     if (manifest === undefined) throw versionNotFound(this.name, version);
     checkReadable(manifest.readerFlags, this.store.display);
     checkFileVersion(manifest, this.store.display);
-    const identity = await this.#identityOf(version, head.head.scheme);
+    const identity = await this.#identityOf(version, head.head.scheme, waitMs);
     this.line.bases.learn(manifest.basePaths);
     return new Snapshot({ version, scheme: head.head.scheme, identity }, manifest);
   }
@@ -140,13 +144,13 @@ export class SharedTable {
    * came into use just before: then the vacuum puts it back.
    * @throws NOT_FOUND
    */
-  async #identityOf(version: number, scheme: NamingScheme): Promise<string> {
+  async #identityOf(version: number, scheme: NamingScheme, waitMs: number): Promise<string> {
     const startedMs = this.runtime.monotonicMs();
     for (;;) {
       const info = await this.store.head(manifestPath(version, scheme));
       if (info === undefined) throw versionNotFound(this.name, version);
       if (!isRetired(await readBoundary(this.store, this.boundary), version)) return info.identity;
-      if (this.runtime.monotonicMs() - startedMs >= RETIRED_WAIT_MS) throw versionNotFound(this.name, version);
+      if (this.runtime.monotonicMs() - startedMs >= waitMs) throw versionNotFound(this.name, version);
       await this.runtime.sleep(RETIRED_POLL_MS);
     }
   }

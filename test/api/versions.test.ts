@@ -1,4 +1,6 @@
 /** Time travel: checkout, tags, restore, and the list of versions. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Connection, Table } from "../../src/index.js";
 import { connected, freshDirectory, PLACES, rowsOf } from "./places.js";
@@ -189,4 +191,15 @@ describe("a cleanup of this process", () => {
     await snapshot[Symbol.asyncDispose]();
     expect(await cleanUp(table), "version 1").toBe(1);
   });
+});
+
+test("the history does not wait for a vacuum that died after it had announced what goes", async () => {
+  const directory = freshDirectory();
+  const table = await (await connected(directory)).createTable("t", [{ id: 0 }]);
+  for (let id = 1; id < 12; id++) await table.add([{ id }]);
+  writeFileSync(join(directory, "t.lance/_coord/retired.json"), '{"upTo":10,"kept":[],"expelled":[]}');
+  const startedMs = performance.now();
+  expect((await table.listVersions()).map(({ version }) => version)).toEqual([11, 12]);
+  await expect(table.checkout(new Date(0))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect(performance.now() - startedMs).toBeLessThan(4000);
 });

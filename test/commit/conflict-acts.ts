@@ -1,7 +1,9 @@
 /** The operations of the conflict matrix, each in the forms that overlap with the others in every way there is. */
+
 import type { DataFile, Fragment } from "../../src/format/fragment.js";
 import type { Manifest } from "../../src/format/manifest.js";
 import type { Operation, OperationKind } from "../../src/format/operation.js";
+import { reseal } from "../contract/reseal.js";
 import { type Act, byOurRules, commitByHand } from "./two-writers.js";
 
 export interface NamedAct {
@@ -119,7 +121,10 @@ function withNewFile(operationOf: (fragment: Fragment, file: DataFile) => Operat
       const [file] = fragment?.files ?? [];
       if (fragment === undefined || file === undefined) return { operation: operationOf(NO_FRAGMENT, NO_FILE) };
       const copy = { ...file, path: `copy-${file.path}` };
-      await store.write(`data/${copy.path}`, [await store.get(`data/${file.path}`)], { durable: false });
+      const bytes = await store.get(`data/${file.path}`);
+      // The checksums of the original hold for its name only.
+      const sealed = reseal(bytes, (view) => view.getInt32(view.byteLength - 10, true) + 10);
+      await store.write(`data/${copy.path}`, [sealed], { durable: false });
       const changed = { ...fragment, files: [copy, ...fragment.files.slice(1)] };
       const fragments = head.fragments.replace(new Map([[0, changed]]));
       return { operation: operationOf(changed, copy), manifest: { ...head, fragments } };

@@ -176,9 +176,8 @@ export class Lease {
     this.#lose();
     this.#losses = 0;
     if (body === undefined || !this.#options.published) return;
-    const { store } = this.#table;
-    if (!tainted) await store.delete(path).catch(() => {});
-    else if ((await store.head(path)) !== undefined) {
+    if (!tainted) await this.#table.store.delete(path).catch(() => {});
+    else if ((await this.#table.store.head(path)) !== undefined) {
       await this.#replace(path, { versions: [], from: undefined, settled, ended: true }, false).catch(() => {});
     }
   }

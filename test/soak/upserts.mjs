@@ -32,7 +32,7 @@ const TTL_MS = 6000;
 const PAUSE_MS = 100;
 const OPTIONS = { coordination: { leaseTtlMs: TTL_MS } };
 /** docs/maintenance.md states these. */
-const BYTES_PER_VERSION_MAX = 40_000;
+const BYTES_PER_VERSION_MAX = 100_000;
 const FILES_PER_VERSION_MAX = 12;
 const REST_MULTIPLE_MAX = 1.5;
 const DAY_MS = 86_400_000;

@@ -29,11 +29,12 @@ export function nativePath() {
 
 /**
  * Opens `dir` with one engine. `create(name, data)` makes a table with the engine's options of this run;
- * `db` is the connection itself.
+ * `db` is the connection itself. Only ours knows `options`: the data format, and what to connect with.
  */
-export async function openEngine(name, dir, options = {}, connectOptions = undefined) {
+export async function openEngine(name, dir, options = {}) {
   const { connect } = await LOADERS[name]();
+  const { dataFormat, connectOptions } = name === "joust" ? options : {};
   const db = await connect(dir, connectOptions);
-  const extra = name === "joust" && options.dataFormat ? { dataFormat: options.dataFormat } : {};
+  const extra = dataFormat ? { dataFormat } : {};
   return { name, db, create: (table, data) => db.createTable(table, data, { mode: "overwrite", ...extra }) };
 }

@@ -4,8 +4,9 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openEngine } from "./engines.mjs";
 
-const { file, engine, dir, size, options } = JSON.parse(process.argv[2]);
+const { file, engine, dir, size, dataFormat } = JSON.parse(process.argv[2]);
 const workload = await import(file);
+const options = { dataFormat, connectOptions: workload.connectOptions };
 let shared;
 let rounds = 0;
 

@@ -53,10 +53,9 @@ class Host {
     this.rounds = [];
     this.failure = undefined;
     const dir = join(root, workload.name.replaceAll("/", "-"), engine);
-    const options = { dataFormat: args["data-format"] };
     this.child = fork(
       new URL("./host.mjs", import.meta.url),
-      [JSON.stringify({ file: workload.file, engine, dir, size: workload.size, options })],
+      [JSON.stringify({ file: workload.file, engine, dir, size: workload.size, dataFormat: args["data-format"] })],
       { env: QUIET, execArgv: ["--expose-gc"], stdio: ["ignore", "ignore", "inherit", "ipc"] },
     );
   }

@@ -14,7 +14,9 @@ export const keepsTable = true;
 const APPENDS_PER_CLEANUP = 100;
 
 export async function setup({ dir, size }) {
-  const { db } = await openEngine("joust", dir, {}, { durability: "relaxed", maintenance: { auto: false } });
+  const { db } = await openEngine("joust", dir, {
+    connectOptions: { durability: "relaxed", maintenance: { auto: false } },
+  });
   const table = await db.createTable("source", [row(0)]);
   for (let i = 1; i < size.fragments; i++) {
     await table.add([row(i)]);

@@ -10,6 +10,9 @@ export const variants = {
 
 export const keepsTable = true;
 
+/** A compaction would take the fragments away that this is about. */
+export const connectOptions = { maintenance: { auto: false } };
+
 export async function setup({ create, size }) {
   const table = await create("t", [row(0)]);
   for (let i = 1; i < size.fragments; i++) await table.add([row(i)]);

@@ -34,7 +34,10 @@ export async function setup({ create, db, dir, engine, size, options }) {
   if (engine !== "joust") return { table: made, expected: await ASKS[size.ask](made) };
   const expected = await ASKS[size.ask](made);
   await db.close();
-  const reopened = await openEngine(engine, dir, options, { readers: size.readers, maintenance: { auto: false } });
+  const reopened = await openEngine(engine, dir, {
+    ...options,
+    connectOptions: { readers: size.readers, maintenance: { auto: false } },
+  });
   return { table: await reopened.db.openTable("t"), expected };
 }
 

@@ -63,8 +63,9 @@ class Host {
   /** Asks the process for one step; after a failure every further step is skipped. */
   async ask(action) {
     if (this.failure !== undefined) return undefined;
+    const answered = new AbortController();
     try {
-      const signal = AbortSignal.timeout(ROUND_MS_MAX);
+      const signal = AbortSignal.any([AbortSignal.timeout(ROUND_MS_MAX), answered.signal]);
       const died = once(this.child, "exit", { signal }).then(([code]) => {
         throw new Error(`the process ended with code ${code}`);
       });
@@ -77,6 +78,8 @@ class Host {
       this.failure = `${action}: ${error.name === "AbortError" ? `no answer in ${ROUND_MS_MAX / 1000} s` : error.message}`;
       say(`  ${this.engine} failed in ${this.failure}`);
       return undefined;
+    } finally {
+      answered.abort();
     }
   }
 }

@@ -147,6 +147,7 @@ export class OpenTable {
     await Promise.allSettled(this.#direct);
     await this.maintenance.stop();
     await this.shared.quiet();
+    await this.shared.contention.rest();
     await this.shared.lease.end();
   }
 

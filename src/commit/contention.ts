@@ -77,12 +77,18 @@ export class Contention {
     if (leftMs > 0) await this.#runtime.sleep(leftMs);
   }
 
+  /** Leaves nothing behind in the line. */
+  async rest(): Promise<void> {
+    await this.#line?.rest();
+  }
+
   /** Notes a commit: its version, how many races it lost, and what the attempt that won took. */
   won(version: number, losses: number, attemptMs: number): void {
     this.#commitMs += (attemptMs - this.#commitMs) * WEIGHT_MS;
     this.#losses += (losses - this.#losses) * WEIGHT_LOSSES;
     if (this.#lastVersion !== undefined) this.#alone = version === this.#lastVersion + 1 ? this.#alone + 1 : 0;
     this.#lastVersion = version;
+    if (this.#alone === ALONE_COMMITS) void this.rest();
     if (this.#line !== undefined) return;
     const waitMs = this.#runtime.random() * Math.min(AFTER_FIGHT_MAX, losses) * this.#commitMs;
     this.#makeWayUntilMs = this.#runtime.monotonicMs() + waitMs;

@@ -74,7 +74,7 @@ export class SharedTable {
     this.line = line;
     this.store = store;
     this.runtime = runtime;
-    const canWait = lease.published && store.watch !== undefined;
+    const canWait = lease.published && store.watch !== undefined && store.alias !== undefined;
     this.contention = new Contention(runtime, canWait ? new WriterLine(store, runtime) : undefined);
     this.publishing = new Lock("table", name, runtime);
     this.#hintWriter = new HintWriter(store, runtime);

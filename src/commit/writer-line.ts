@@ -1,6 +1,7 @@
 /**
  * The line in which the writers of one table wait for their turn to publish, across the processes of one machine: one
- * empty file for each, `_coord/line/{number}`, the lowest number first.
+ * ticket for each, `_coord/line/{number}`, the lowest number first. A ticket is a name for the empty file that each
+ * process keeps in `_coord/line/writers` while it meets others.
  *
  * It is advice: what keeps versions apart is the compare-and-swap alone. A ticket that is lost, left behind by a dead
  * process or ignored costs time and never data. Whoever waits looks only at the ticket before its own, so that each
@@ -8,12 +9,13 @@
  */
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath } from "../store/paths.js";
-import { isTableError } from "../support/errors.js";
+import { TableError } from "../support/errors.js";
 import type { Runtime } from "../support/runtime.js";
 import { COORDINATION } from "./boundary.js";
 
 /** Native readers and cleanups of the format ignore this directory. */
 export const LINE = `${COORDINATION}/line`;
+export const WRITERS = `${LINE}/writers`;
 
 const DIGITS = 15;
 const NAME = /^[0-9]{15}$/;
@@ -35,6 +37,8 @@ export class WriterLine {
   readonly #store: ObjectStore;
   readonly #runtime: Runtime;
   #last = 0;
+  /** What the tickets of this process name; undefined until one is needed. */
+  #own: string | undefined;
 
   constructor(store: ObjectStore, runtime: Runtime) {
     this.#store = store;
@@ -49,6 +53,7 @@ export class WriterLine {
       for (const { name } of await this.#store.list(LINE)) if (NAME.test(name)) before.push(joinPath(LINE, name));
       mine = await this.#take(before);
     } catch {
+      await this.rest();
       return undefined;
     }
     let left: Promise<void> | undefined;
@@ -65,6 +70,13 @@ export class WriterLine {
     return leave;
   }
 
+  /** Gives back what a process keeps while it meets others. */
+  async rest(): Promise<void> {
+    const own = this.#own;
+    this.#own = undefined;
+    if (own !== undefined) await this.#remove(own);
+  }
+
   /** Makes the next ticket; those that others make meanwhile come before it. */
   async #take(before: string[]): Promise<string> {
     const newest = before.at(-1);
@@ -73,15 +85,23 @@ export class WriterLine {
     const first = Math.max(seen + 1, this.#last + 1, this.#runtime.now());
     for (let number = first; ; number++) {
       const path = joinPath(LINE, String(number).padStart(DIGITS, "0"));
-      try {
-        await this.#store.write(path, [], { durable: false });
+      if (await this.#name(path)) {
         this.#last = number;
         return path;
-      } catch (error) {
-        if (!isTableError(error, "ALREADY_EXISTS") || number - first === TAKEN_MAX) throw error;
-        before.push(path);
       }
+      if (number - first === TAKEN_MAX) throw new TableError("BUSY", `Too many writers wait in ${LINE}.`);
+      before.push(path);
     }
+  }
+
+  /** False when somebody else has the ticket. */
+  async #name(ticket: string): Promise<boolean> {
+    if (this.#own === undefined) {
+      const own = joinPath(WRITERS, this.#runtime.uuid());
+      await this.#store.write(own, [], { durable: false });
+      this.#own = own;
+    }
+    return this.#store.alias!(this.#own, ticket);
   }
 
   async #waitFor(before: string[], { patienceMs, timeoutMs }: LineWait): Promise<void> {

@@ -109,6 +109,12 @@ export interface ObjectStore {
    */
   watch?(path: string, changed: () => void): () => void;
   /**
+   * Gives the object a further name; false when the name is taken. Removing one name leaves the others. Present where
+   * `watch` is, for files that come and go with every commit: ext4 makes the next files slowly for some seconds after
+   * one was removed for good, and a name is none.
+   */
+  alias?(path: string, name: string): Promise<boolean>;
+  /**
    * Removes everything below `directory`, and it: at once for whoever looks, and for good. A missing directory is fine.
    * What is left when it is interrupted has a temporary's name.
    */

@@ -14,9 +14,10 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
     onSyncs(syncs);
     return value;
   };
-  const { watch } = store;
+  const { watch, alias } = store;
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, path, changed) }),
+    ...(alias === undefined ? {} : { alias: (path, name) => alias.call(store, path, name) }),
     scheme: store.scheme,
     display: store.display,
     get: (path) => store.get(path),

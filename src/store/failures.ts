@@ -77,3 +77,15 @@ export function distrusted(path: string): TableError {
     { details: { path } },
   );
 }
+
+/** A new object was to be written where one is. */
+export function alreadyExists(path: string, cause: unknown): TableError {
+  return new TableError("ALREADY_EXISTS", `Could not write ${path}: it already exists.`, { details: { path }, cause });
+}
+
+/** Somebody removed the temporary of an object before it got its name. */
+export function vanished(path: string): TableError {
+  return new TableError("UNAVAILABLE", `Could not create ${path}: its temporary file vanished. Repeat the call.`, {
+    details: { path },
+  });
+}

@@ -25,7 +25,7 @@ export interface LineView {
 /** @param table the store of the whole table */
 export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   const own = line.directory === "" ? table : within(table, line.directory);
-  const { watch } = own;
+  const { watch, alias } = own;
   const place = (path: string): readonly [ObjectStore, string] => {
     checkPath(path);
     const [first, base, ...rest] = path.split("/");
@@ -54,6 +54,7 @@ export function lineView(table: ObjectStore, line: LineView): ObjectStore {
     write(...forWriting(path));
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(own, path, changed) }),
+    ...(alias === undefined ? {} : { alias: (path, name) => alias.call(own, path, name) }),
     scheme: own.scheme,
     display: own.display,
     get: async (path) => onReading(path, (store, at) => store.get(at)),

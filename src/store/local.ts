@@ -9,7 +9,6 @@
  */
 import { resolve } from "node:path";
 import { Semaphore } from "async-mutex";
-import { TableError } from "../support/errors.js";
 import { type Runtime, systemRuntime } from "../support/runtime.js";
 import { allOf } from "./all-of.js";
 import type {
@@ -23,8 +22,19 @@ import type {
   WriteOptions,
 } from "./contract.js";
 import { Directories } from "./directories.js";
-import { distrusted, isMissing, linkRefused, notFound, systemCode, toStoreError, unknownOutcome } from "./failures.js";
+import {
+  alreadyExists,
+  distrusted,
+  isMissing,
+  linkRefused,
+  notFound,
+  systemCode,
+  toStoreError,
+  unknownOutcome,
+  vanished,
+} from "./failures.js";
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
+import { giveName, whoseIs } from "./local-names.js";
 import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
 import { removeTree } from "./local-tree.js";
 import { checkDirectory, checkPath, parentOf, temporaryPath } from "./paths.js";
@@ -123,7 +133,7 @@ class LocalStore implements ObjectStore {
     try {
       await this.#files.rename(from, to);
     } catch (error) {
-      const outcome = await this.#resolve(to, stat);
+      const outcome = await whoseIs(this.#files, to, stat);
       if (outcome === "unknown") throw unknownOutcome(to, "Replacing an object failed", error);
       if (outcome === "not-ours") {
         await this.#removeQuietly(from);
@@ -138,10 +148,7 @@ class LocalStore implements ObjectStore {
     const staged = await this.stage(path, chunks, options);
     const outcome = await staged.publish();
     if (outcome !== "fenced") return outcome;
-    const absolute = this.#directories.absolute(path);
-    throw new TableError("UNAVAILABLE", `Could not create ${absolute}: its temporary file vanished. Repeat the call.`, {
-      details: { path: absolute },
-    });
+    throw vanished(this.#directories.absolute(path));
   }
 
   async stage(path: string, chunks: Chunks, options: WriteOptions): Promise<StagedObject> {
@@ -181,6 +188,10 @@ class LocalStore implements ObjectStore {
     return this.#files.watch(this.#directories.absolute(path), changed);
   }
 
+  async alias(path: string, name: string): Promise<boolean> {
+    return giveName(this.#files, this.#directories, path, name);
+  }
+
   /** The tree gets a temporary name first, so that nobody sees half of it, also when we die in between. */
   async deleteTree(directory: string): Promise<void> {
     checkPath(directory);
@@ -218,7 +229,7 @@ class LocalStore implements ObjectStore {
       await this.#files.link(from, to);
     } catch (error) {
       if (systemCode(error) === "ENOENT") return "fenced";
-      const outcome = await this.#resolve(to, stat);
+      const outcome = await whoseIs(this.#files, to, stat);
       if (outcome === "unknown") throw unknownOutcome(to, "Giving an object its name failed", error);
       if (outcome === "not-ours") {
         await this.#removeQuietly(from);
@@ -231,16 +242,6 @@ class LocalStore implements ObjectStore {
     if (durable) await this.#syncName(path, "The name was given, but could not be made durable");
     await removal;
     return "created";
-  }
-
-  /** Whether the file that we wrote is the one under the final name. */
-  async #resolve(final: string, ours: FileStat): Promise<"ours" | "not-ours" | "unknown"> {
-    try {
-      const found = await this.#files.stat(final);
-      return found?.inode === ours.inode && found.device === ours.device ? "ours" : "not-ours";
-    } catch {
-      return "unknown";
-    }
   }
 
   async #syncName(path: string, sentence: string): Promise<void> {
@@ -272,11 +273,7 @@ class LocalStore implements ObjectStore {
         }
       } catch (error) {
         if (handle !== undefined) await this.#removeQuietly(absolute);
-        if (systemCode(error) !== "EEXIST") throw toStoreError(error, "write", absolute);
-        throw new TableError("ALREADY_EXISTS", `Could not write ${absolute}: it already exists.`, {
-          details: { path: absolute },
-          cause: error,
-        });
+        throw systemCode(error) === "EEXIST" ? alreadyExists(absolute, error) : toStoreError(error, "write", absolute);
       }
     });
   }

@@ -13,9 +13,10 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
-  const { watch } = store;
+  const { watch, alias } = store;
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, at(path), changed) }),
+    ...(alias === undefined ? {} : { alias: async (path, name) => alias.call(store, at(path), at(name)) }),
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
     get: async (path) => store.get(at(path)),

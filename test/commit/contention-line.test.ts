@@ -5,6 +5,7 @@ import type { ObjectStore } from "../../src/store/contract.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { TableError } from "../../src/support/errors.js";
 import { HandRuntime, turn } from "../support/hand-runtime.js";
+import { ticketsOf, withTickets } from "./tickets.js";
 
 const BEGIN_MS = new HandRuntime().now() - 1;
 const WAIT = { patienceMs: 20, timeoutMs: 10_000 };
@@ -12,7 +13,7 @@ const WAIT = { patienceMs: 20, timeoutMs: 10_000 };
 /** A place that tells of removals, as a local one does. */
 function setUp({ hints = true } = {}) {
   const runtime = new HandRuntime();
-  const store = memoryStore("t", runtime);
+  const store = withTickets(memoryStore("t", runtime));
   const watched = new Map<() => void, string>();
   store.watch = (path, changed) => {
     watched.set(changed, path);
@@ -24,7 +25,7 @@ function setUp({ hints = true } = {}) {
     if (hints) for (const [changed, of] of watched) if (of === path) changed();
   };
   /** Places in the line, counted from the moment at which the clock began. */
-  const tickets = async () => (await store.list(LINE)).map(({ name }) => Number(name) - BEGIN_MS);
+  const tickets = async () => (await ticketsOf(store)).map((number) => number - BEGIN_MS);
   return { runtime, store, watched, tickets };
 }
 

@@ -17,6 +17,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 /** What a test puts in the way of one writer. */
 interface Trouble {
   openNew?: (path: string) => void;
+  link?: (name: string) => void;
   syncDirectory?: (path: string) => Promise<void>;
 }
 
@@ -26,6 +27,10 @@ function troubled(trouble: Trouble): FileSystem {
     async openNew(path) {
       trouble.openNew?.(path);
       return nodeFiles.openNew(path);
+    },
+    async link(existing, name) {
+      trouble.link?.(name);
+      await nodeFiles.link(existing, name);
     },
     async openDirectory(path) {
       const handle = await nodeFiles.openDirectory(path);
@@ -46,14 +51,15 @@ async function twoWriters(name: string) {
   const settings = settingsOf({ maintenance: { auto: false } });
   const connection = (files: FileSystem) => new Connection(new Database(localStore(dir, { files }), dir), settings);
   const mine = await connection(troubled(trouble)).createTable("t", [{ id: 0 }]);
-  const theirs = await connection(nodeFiles).openTable("t");
+  const others = connection(nodeFiles);
+  const theirs = await others.openTable("t");
   let id = 1;
   const add = (table: Table) => table.add([{ id: id++ }]);
   for (let i = 0; i < 2; i++) for (const table of [mine, theirs]) await add(table);
   const line = join(dir, "t.lance", LINE);
-  const tickets = () => (existsSync(line) ? readdirSync(line) : []);
+  const tickets = () => (existsSync(line) ? readdirSync(line).filter((name) => /^[0-9]+$/.test(name)) : []);
   const versions = async () => (await theirs.listVersions()).map(({ version }) => version);
-  return { mine, theirs, trouble, add, tickets, versions, line };
+  return { mine, theirs, others, trouble, add, tickets, versions, line };
 }
 
 test("a turn ends when the version has its name: the next writer does not wait for the sync of the directory", async () => {
@@ -107,14 +113,38 @@ test("a commit that fails in its turn leaves no ticket, and the next writer goes
   expect((await add(theirs)).version).toBe(6);
 });
 
+test("a writer makes one file for all its tickets, and takes it away when it meets nobody any more or ends", async () => {
+  const { mine, theirs, others, trouble, add, tickets, line } = await twoWriters("names");
+  const made: string[] = [];
+  let named = 0;
+  trouble.openNew = (path) => {
+    if (path.startsWith(line)) made.push(path);
+  };
+  trouble.link = (name) => {
+    if (name.startsWith(line)) named++;
+  };
+  for (let i = 0; i < 10; i++) await Promise.all([add(mine), add(theirs)]);
+  expect(named).toBeGreaterThanOrEqual(10);
+  expect(made.length).toBeLessThanOrEqual(1);
+  const kept = () => readdirSync(join(line, "writers"));
+  expect(kept()).toHaveLength(2);
+  for (let i = 0; i < 10; i++) await add(mine);
+  await expect.poll(() => kept().length).toBe(1);
+  await others.close();
+  expect(kept()).toEqual([]);
+  expect(tickets()).toEqual([]);
+});
+
 test("where no ticket can be written, commits go on without", async () => {
   const { mine, theirs, trouble, add, tickets, versions, line } = await twoWriters("unwritable");
   let refused = 0;
-  trouble.openNew = (path) => {
+  const refuse = (path: string) => {
     if (!path.startsWith(line)) return;
     refused++;
     throw Object.assign(new Error("not allowed"), { code: "EACCES" });
   };
+  trouble.openNew = refuse;
+  trouble.link = refuse;
   const both = Array.from({ length: 10 }, () => Promise.all([add(mine), add(theirs)]));
   await Promise.all(both);
   expect(refused).toBeGreaterThan(0);
@@ -126,7 +156,8 @@ test("where no ticket can be written, commits go on without", async () => {
 test("versions are kept apart by their names alone: writers whose tickets vanish lose and double nothing", async () => {
   const { mine, theirs, trouble, add, line } = await twoWriters("vanishing");
   trouble.openNew = (path) => {
-    if (path.includes("_versions/")) for (const name of readdirSync(line)) rmSync(join(line, name), { force: true });
+    if (path.includes("_versions/"))
+      for (const name of readdirSync(line)) rmSync(join(line, name), { force: true, recursive: true });
   };
   const results = [];
   for (let i = 0; i < 30; i++) results.push(...(await Promise.all([add(mine), add(theirs)])));

@@ -4,6 +4,7 @@ import { Contention } from "../../src/commit/contention.js";
 import { LINE, WriterLine } from "../../src/commit/writer-line.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { HandRuntime, turn } from "../support/hand-runtime.js";
+import { ticketsOf, withTickets } from "./tickets.js";
 
 /** Milliseconds until the wait ends, chance being 0.5. */
 async function waitOf(runtime: HandRuntime, wait: () => Promise<void>): Promise<number> {
@@ -58,9 +59,9 @@ describe("where writers cannot wait for each other", () => {
 describe("where writers are processes of one machine", () => {
   function setUp() {
     const runtime = new HandRuntime();
-    const store = memoryStore("t", runtime);
+    const store = withTickets(memoryStore("t", runtime));
     const contention = new Contention(runtime, new WriterLine(store, runtime));
-    const tickets = async () => (await store.list(LINE)).length;
+    const tickets = async () => (await ticketsOf(store)).length;
     return { runtime, store, contention, tickets };
   }
 

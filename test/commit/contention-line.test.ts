@@ -1,6 +1,6 @@
 /** The line of waiting writers: first come, first served, and nobody waits for a ticket that nobody stands behind. */
 import { describe, expect, test } from "vitest";
-import { LINE, WriterLine } from "../../src/commit/writer-line.js";
+import { LINE, WRITERS, WriterLine } from "../../src/commit/writer-line.js";
 import type { ObjectStore } from "../../src/store/contract.js";
 import { memoryStore } from "../../src/store/memory.js";
 import { TableError } from "../../src/support/errors.js";
@@ -98,6 +98,19 @@ async function msUntil(writer: { readonly isIn: boolean }, runtime: HandRuntime)
   while (!writer.isIn && runtime.monotonicMs() - startedMs < 5000) await runtime.advance(1);
   return runtime.monotonicMs() - startedMs;
 }
+
+test("a writer whose file a vacuum has swept goes on without a turn, and makes another for the next", async () => {
+  const { runtime, store, tickets } = setUp();
+  const line = new WriterLine(store, runtime);
+  await (await line.enter(WAIT))?.();
+  for (const { name } of await store.list(WRITERS)) await store.delete(`${WRITERS}/${name}`);
+  expect(await line.enter(WAIT)).toBeUndefined();
+  const end = await line.enter(WAIT);
+  expect([typeof end, await tickets()]).toEqual(["function", [expect.any(Number)]]);
+  await end?.();
+  await line.rest();
+  expect([await tickets(), await store.list(WRITERS)]).toEqual([[], []]);
+});
 
 describe("a ticket that nobody stands behind", () => {
   test("is passed over and removed when it has been the first for too long, and costs its followers one patience", async () => {

@@ -173,10 +173,15 @@ test("a ticket that nobody came back for goes with a vacuum a week later, a fres
   await mine.optimize();
   mkdirSync(line, { recursive: true });
   for (const name of ["000001700000000", "000001700000001"]) writeFileSync(join(line, name), "");
+  // What tickets name is left behind with them.
+  const writers = () => readdirSync(join(line, "writers"));
+  mkdirSync(join(line, "writers"), { recursive: true });
+  for (const name of ["old", "fresh"]) writeFileSync(join(line, "writers", name), "");
   const weekAgo = Date.now() / 1000 - 8 * 86_400;
-  utimesSync(join(line, "000001700000000"), weekAgo, weekAgo);
+  for (const name of ["000001700000000", "writers/old"]) utimesSync(join(line, name), weekAgo, weekAgo);
   await mine.optimize({ cleanupOlderThan: new Date(Date.now() + 1000) });
   expect(tickets()).toEqual(["000001700000001"]);
+  expect([writers().includes("old"), writers().includes("fresh")]).toEqual([false, true]);
   const findings = await mine.verify({ deep: true }).toArray();
   expect(findings).toEqual([]);
 });

@@ -2,7 +2,8 @@
  * Where the head is: found from the hint or by listing, then followed by probing the next name.
  *
  * Version n in hand is the head only if n + 1 is absent, the file of n is still the same one (a table can be dropped
- * and made again), no vacuum has retired it, and the hint does not say more. Otherwise the directory is listed.
+ * and made again), no vacuum has retired it, and the hint does not say more. Otherwise the directory is listed; so it is
+ * where tags or branches are and nobody looked for a while: another program's cleanup may have left n and removed n + 1.
  */
 import { decodeHint } from "../format/hint.js";
 import { HINT_PATH, manifestPath, parseManifestName, REFS_BRANCHES, REFS_TAGS, VERSIONS } from "../format/layout.js";
@@ -43,9 +44,13 @@ export async function findHead(store: ObjectStore, memo: HintMemo): Promise<Head
 
 /** Versions can only be missing above a live one when a vacuum or a cleanup kept some on purpose. */
 async function hintIsEnough(store: ObjectStore): Promise<boolean> {
-  if ((await store.head(RETIRED_PATH)) !== undefined) return false;
-  for (const names of [REFS_TAGS, REFS_BRANCHES]) if ((await store.list(names)).length > 0) return false;
-  return true;
+  return (await store.head(RETIRED_PATH)) === undefined && !(await keepsVersions(store));
+}
+
+/** True when a tag or a branch is there, because of which a cleanup may leave a version and remove the ones after it. */
+export async function keepsVersions(store: ObjectStore): Promise<boolean> {
+  for (const names of [REFS_TAGS, REFS_BRANCHES]) if ((await store.list(names)).length > 0) return true;
+  return false;
 }
 
 /** Walks up from a version that exists to the last one in a row; undefined when there are too many to walk. */
@@ -82,12 +87,16 @@ export async function listVersionNames(
   return found.sort((a, b) => b.version - a.version);
 }
 
-/** The head when `known` was the head a moment ago. Costs four look-ups of names while nothing happened. */
+/**
+ * The head when `known` was the head before. Costs four look-ups of names while nothing happened.
+ * @param seen how long ago it was: "lately" when since then nobody can have committed, died and been cleaned up after
+ */
 export async function refreshHead(
   store: ObjectStore,
   known: Head,
   memo: HintMemo,
   boundary: BoundaryMemo,
+  seen: "lately" | "long ago" = "lately",
 ): Promise<Head | undefined> {
   const [same, next, hint, retired] = await Promise.all([
     store.head(manifestPath(known.version, known.scheme)),
@@ -100,6 +109,7 @@ export async function refreshHead(
   const head = next === undefined ? known : await follow(store, { ...after, identity: next.identity });
   // A vacuum never retires the head: a version at or below the boundary was kept on purpose, and others are above it.
   if (head !== undefined && head.version <= retired) return listHead(store);
+  if (seen === "long ago" && (await keepsVersions(store))) return listHead(store);
   return head === undefined || hint > head.version ? listBeyondHint(store, memo) : head;
 }
 

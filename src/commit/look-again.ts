@@ -7,7 +7,7 @@
  */
 import { manifestPath } from "../format/layout.js";
 import { retiredUpTo } from "./boundary.js";
-import { listVersionNames, readHint } from "./head.js";
+import { keepsVersions, listVersionNames, readHint } from "./head.js";
 import type { NamingScheme } from "./log.js";
 import type { SharedTable } from "./shared-table.js";
 
@@ -25,7 +25,8 @@ export async function lookAgain(table: SharedTable, version: number, scheme: Nam
   const { store } = table;
   const info = await store.head(manifestPath(version, scheme));
   const hinted = await readHint(store, table.hint);
-  if (info !== undefined && hinted <= version) return { kind: "there", identity: info.identity };
+  const isNewest = hinted <= version && (table.seen() === "lately" || !(await keepsVersions(store)));
+  if (info !== undefined && isNewest) return { kind: "there", identity: info.identity };
   const next = info === undefined ? undefined : await store.head(manifestPath(version + 1, scheme));
   if (info !== undefined && next !== undefined) return { kind: "there", identity: info.identity };
   if ((await retiredUpTo(store, table.boundary)) >= version) return { kind: "passed" };

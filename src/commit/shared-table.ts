@@ -33,6 +33,8 @@ const LOADS_MAX = 16;
 /** How long a vacuum that has announced what goes may take until it is gone or put back. */
 const RETIRED_WAIT_MS = 5000;
 const RETIRED_POLL_MS = 20;
+/** In less than this, nobody commits, dies before the hint is written, and is cleaned up after. */
+const LATELY_MS = 100;
 
 /** Which line of history of a table this is. */
 export interface TableLine {
@@ -62,6 +64,8 @@ export class SharedTable {
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
+  /** When the last look at the head began that found it. */
+  #seenMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     name: string,
@@ -96,25 +100,31 @@ export class SharedTable {
   async refresh(): Promise<Snapshot> {
     for (let attempt = 0; attempt < LOADS_MAX; attempt++) {
       const known = this.#head;
+      const startedMs = this.runtime.monotonicMs();
       const head =
         known === undefined
           ? await findHead(this.store, this.hint)
-          : await refreshHead(this.store, known.head, this.hint, this.boundary);
+          : await refreshHead(this.store, known.head, this.hint, this.boundary, this.seen());
       if (head === undefined) {
         this.#head = undefined;
         throw new TableError("NOT_FOUND", `Table '${this.name}' was not found in ${this.store.display}.`, {
           details: { table: this.name },
         });
       }
-      if (known !== undefined && sameHead(known.head, head)) return this.#looked(this.#head ?? known);
+      if (known !== undefined && sameHead(known.head, head)) return this.#looked(this.#head ?? known, startedMs);
       const snapshot = await this.#read(head);
       if (snapshot === undefined) continue;
-      return this.#looked(this.#swap(known, snapshot));
+      return this.#looked(this.#swap(known, snapshot), startedMs);
     }
     throw new TableError(
       "UNAVAILABLE",
       `The newest version of table '${this.name}' was removed ${LOADS_MAX} times while it was being read. Try again.`,
     );
+  }
+
+  /** How long ago this process looked where the head is. */
+  seen(): "lately" | "long ago" {
+    return this.runtime.monotonicMs() - this.#seenMs < LATELY_MS ? "lately" : "long ago";
   }
 
   /** True when a head exists at all. */
@@ -223,7 +233,8 @@ export class SharedTable {
     return snapshot;
   }
 
-  #looked(snapshot: Snapshot): Snapshot {
+  #looked(snapshot: Snapshot, startedMs: number): Snapshot {
+    this.#seenMs = Math.max(this.#seenMs, startedMs);
     this.lease.looked(snapshot.version);
     return snapshot;
   }

@@ -2,10 +2,13 @@
  * A table that this process has open: state, write queue and caches, shared by every handle and every connection to
  * the same place.
  */
-import { executeGroup, type WriterContext } from "../change/group.js";
+import type { WriterContext } from "../change/group.js";
+import { runGroup, serveHandOver } from "../change/hand-over.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
 import { Maintenance } from "../chores/maintain.js";
+import type { Service } from "../commit/leader.js";
+import { Leadership } from "../commit/leadership.js";
 import type { TableMetrics } from "../commit/meters.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
@@ -85,8 +88,32 @@ export class OpenTable {
     const title = branch === undefined ? name : `${name}@${branch}`;
     this.shared = new SharedTable(title, store, settings.runtime, lease, { branch, bases });
     this.files = new FileCache({ store, codecs: CODECS });
-    this.queue = new WriteQueue(settings.runtime, settings.queue, (writes) => executeGroup(writes, this.writer()));
+    this.queue = new WriteQueue(
+      settings.runtime,
+      settings.queue,
+      (writes) => runGroup(writes, this.writer()),
+      () => this.shared.contention.company(),
+    );
+    if (lease.published) this.#meet(store);
     this.maintenance = new Maintenance(this.compaction(), settings.maintenance, () => this.queue.metrics.depth);
+  }
+
+  /** Commits for other processes of this machine when they meet, or lets one of them commit for this one. */
+  #meet(store: ObjectStore): void {
+    if (!Leadership.isPossible(store)) return;
+    const service: Service = {
+      head: () => this.shared.head?.version ?? 0,
+      commit: (writes) => serveHandOver(writes, (write) => this.#serve(write), this.settings.durability),
+      turn: async (run) => void (await this.#serve({ kind: "turn", run, rows: 0, sizeBytes: 0, alone: true })),
+    };
+    this.shared.contention.meet(new Leadership(store, this.settings.runtime, service));
+  }
+
+  /** Executes a write of another process among those of this one. */
+  async #serve(write: TableWrite): Promise<WriteResult> {
+    const result = await (this.settings.queue.enabled ? this.queue.submit(write) : this.#runAlone(write, undefined));
+    this.maintenance.committed();
+    return result;
   }
 
   /** Another line of the same table. */
@@ -152,7 +179,7 @@ export class OpenTable {
   }
 
   async #executeAlone(write: TableWrite): Promise<WriteResult> {
-    const [outcome] = await executeGroup([write], this.writer());
+    const [outcome] = await runGroup([write], this.writer());
     if (outcome !== undefined && "value" in outcome) return outcome.value;
     throw outcome?.error;
   }

@@ -92,7 +92,8 @@ export class ShownVersion {
     const { settings, shared } = this.#own;
     await pace(settings.runtime);
     const nowMs = settings.runtime.monotonicMs();
-    if (shared.head !== undefined && nowMs - this.#seenMs < settings.readConsistencyMs) return shared.head;
+    const isFresh = nowMs - this.#seenMs < settings.readConsistencyMs && shared.knowsOwnWrites;
+    if (shared.head !== undefined && isFresh) return shared.head;
     const snapshot = await shared.refresh();
     this.#seenMs = nowMs;
     return snapshot;

@@ -8,6 +8,7 @@ import type { RecordBatch } from "apache-arrow";
 import { commitProposal } from "../commit/commit.js";
 import { busy } from "../commit/commit-errors.js";
 import { DURABILITY_PROPERTY, type Durability } from "../commit/durability.js";
+import { type Effect, encodeHanded, HANDED_PROPERTY } from "../commit/handed.js";
 import type { Intent, Proposal } from "../commit/proposal.js";
 import type { GroupOutcome } from "../commit/queue.js";
 import { hasStableRowIds, lineageOf, withLineage } from "../commit/row-ids.js";
@@ -19,7 +20,7 @@ import type { FragmentCodec } from "../data/codec.js";
 import { buildBatches } from "../data/columns/build.js";
 import { checkWritable } from "../format/flags.js";
 import { isTableError, TableError } from "../support/errors.js";
-import { type CommitMessage, commitChannel } from "../support/telemetry.js";
+import type { CommitMessage } from "../support/telemetry.js";
 import { mergeInto } from "./merge-insert.js";
 import { RowChanges } from "./row-changes.js";
 import { encodeOptionsOf, type StagedRows, stageRows } from "./stage.js";
@@ -47,66 +48,114 @@ export interface WriterContext {
 /** What each write of the group will have done, by its place; absent for one that could not be planned. */
 type Counts = (WriteCounts | undefined)[];
 
+type Outcome = GroupOutcome<WriteResult>[number];
+
 interface GroupPlan {
   readonly proposal: Proposal | undefined;
   readonly counts: Counts;
   readonly errors: ReadonlyMap<number, unknown>;
 }
 
-/** Runs a group of writes and answers each. */
-export function executeGroup(
+/** Runs a group of writes on this process and answers each. */
+export async function executeGroup(
   writes: readonly TableWrite[],
   context: WriterContext,
+  message?: CommitMessage,
 ): Promise<GroupOutcome<WriteResult>> {
-  if (!commitChannel.hasSubscribers) return execute(writes, context, undefined);
-  const message: CommitMessage = { table: context.table.name, writes: writes.length };
-  return commitChannel.tracePromise(() => execute(writes, context, message), message);
-}
-
-async function execute(
-  writes: readonly TableWrite[],
-  context: WriterContext,
-  message: CommitMessage | undefined,
-): Promise<GroupOutcome<WriteResult>> {
-  const startedMs = context.table.runtime.monotonicMs();
+  const [first] = writes;
+  if (first?.kind === "turn") {
+    await first.run();
+    return [{ value: { ...NO_ROWS, version: context.table.head?.version ?? 0, attempts: 0, rebases: 0 } }];
+  }
+  const { runtime, contention, lease, meters, name } = context.table;
+  const startedMs = runtime.monotonicMs();
   let attempts = 0;
-  await context.table.contention.beforeCommit();
+  await contention.beforeCommit();
   for (let plans = 1; plans <= context.plansMax; plans++) {
-    const leftMs = context.timeoutMs - (context.table.runtime.monotonicMs() - startedMs);
-    if (plans > 1 && leftMs <= 0) throw busy(context.table.name, attempts, context.timeoutMs);
-    const held = await context.table.lease.hold(() => context.table.refresh(), "write");
+    const leftMs = context.timeoutMs - (runtime.monotonicMs() - startedMs);
+    if (plans > 1 && leftMs <= 0) throw busy(name, attempts, context.timeoutMs);
+    // What was beaten once is planned where nobody of those who wait for each other can beat it again.
+    const turn = plans > 1 ? await contention.turn() : undefined;
+    const held = await lease.hold(() => context.table.refresh(), "write");
     const base = held.snapshot;
     try {
       checkWritable(base.manifest.writerFlags, context.table.store.display);
-      const plan = await planGroup(writes, base, context);
-      if (plan.proposal === undefined) return answers(writes, plan, undefined);
-      const result = await commitProposal(context.table, base, withProperties(plan.proposal, writes), {
-        durability: context.durability,
-        timeoutMs: Math.max(0, leftMs),
-      });
+      const early = await alreadyCommitted(writes, base, context);
+      const open = early.size === 0 ? writes : writes.filter((write) => !early.has(write));
+      if (open.length === 0) return merge(writes, early, []);
+      const plan = await planGroup(open, base, context);
+      if (plan.proposal === undefined) return merge(writes, early, answers(open, plan, undefined));
+      const proposal = withProperties(plan.proposal, open, plan.counts);
+      const options = { durability: context.durability, timeoutMs: Math.max(0, leftMs), turn };
+      const result = await commitProposal(context.table, base, proposal, options);
       if (result.kind === "committed") {
         attempts += result.attempts;
-        if (message !== undefined) Object.assign(message, { version: result.snapshot.version, attempts });
-        context.table.meters.commits.record(context.table.runtime.monotonicMs() - startedMs);
-        return answers(writes, plan, { version: result.snapshot.version, attempts, rebases: result.rebases });
+        const { version } = result.snapshot;
+        if (message !== undefined) Object.assign(message, { version, attempts });
+        meters.commits.record(runtime.monotonicMs() - startedMs);
+        return merge(writes, early, answers(open, plan, { version, attempts, rebases: result.rebases }));
       }
       attempts += 1;
-      await context.table.contention.beforeRetry(plans);
+      await contention.beforeRetry(plans);
     } finally {
+      turn?.end();
       held.release();
     }
   }
   throw new TableError(
     "CONFLICT",
-    `Commit conflict on table '${context.table.name}': the operation was run ${context.plansMax} times, and each time another writer changed the same rows first. Nothing was written; try again.`,
+    `Commit conflict on table '${name}': the operation was run ${context.plansMax} times, and each time another writer changed the same rows first. Nothing was written; try again.`,
     { details: { attempts, plansMax: context.plansMax } },
   );
 }
 
-/** A write whose caller says something of its commit is alone in its group. */
-function withProperties(proposal: Proposal, [first]: readonly TableWrite[]): Proposal {
-  if (first?.properties === undefined) return proposal;
-  return { ...proposal, properties: new Map([...first.properties, ...proposal.properties]) };
+/** The answers of those writes that another process has committed meanwhile. @throws UNKNOWN_OUTCOME */
+async function alreadyCommitted(
+  writes: readonly TableWrite[],
+  base: Snapshot,
+  context: WriterContext,
+): Promise<ReadonlyMap<TableWrite, Outcome>> {
+  const early = new Map<TableWrite, Outcome>();
+  const requests = writes.flatMap(({ request }) => request ?? []);
+  if (requests.length === 0) return early;
+  const committed = await context.table.handed.find(requests, base);
+  if (committed.size === 0) return early;
+  if (context.durability === "full") await context.table.durable.cover(base);
+  for (const write of writes) {
+    const handed = write.request === undefined ? undefined : committed.get(write.request);
+    if (handed === undefined) continue;
+    const [rowsAdded, rowsUpdated, rowsDeleted] = handed.effect;
+    early.set(write, {
+      value: { rowsAdded, rowsUpdated, rowsDeleted, version: handed.version, attempts: 1, rebases: 0 },
+    });
+  }
+  return early;
+}
+
+/** Answers in the order of `writes`: those of `early`, and `rest` in between. */
+function merge(
+  writes: readonly TableWrite[],
+  early: ReadonlyMap<TableWrite, Outcome>,
+  rest: GroupOutcome<WriteResult>,
+): GroupOutcome<WriteResult> {
+  if (early.size === 0) return rest;
+  let next = 0;
+  return writes.map((write) => early.get(write) ?? (rest[next++] as Outcome));
+}
+
+/** Says which writes of other processes a proposal contains, and what a caller says of a commit that is its own. */
+function withProperties(proposal: Proposal, writes: readonly TableWrite[], counts: Counts): Proposal {
+  const said = writes[0]?.properties;
+  const handed = writes.flatMap(({ request }, index) => {
+    const mine = counts[index];
+    if (request === undefined || mine === undefined) return [];
+    const effect: Effect = [mine.rowsAdded, mine.rowsUpdated, mine.rowsDeleted];
+    return [{ request, effect }];
+  });
+  if (said === undefined && handed.length === 0) return proposal;
+  const properties = new Map([...(said ?? []), ...proposal.properties]);
+  if (handed.length > 0) properties.set(HANDED_PROPERTY, encodeHanded(handed));
+  return { ...proposal, properties, requests: handed.map(({ request }) => request) };
 }
 
 interface Committed {
@@ -227,6 +276,7 @@ async function applyWrite(write: TableWrite, changes: RowChanges, base: Snapshot
     case "merge":
       return mergeInto(write, changes, base.schema);
     case "alone":
+    case "turn":
       throw new TableError("INTERNAL", "A write that commits alone was put into a group. Please report it.");
   }
 }

@@ -4,6 +4,7 @@
  * A write is planned on whatever is the head by then, and again when a conflict says so.
  */
 import type { RecordBatch, Schema } from "apache-arrow";
+import type { Request } from "../commit/handed.js";
 import type { Intent } from "../commit/proposal.js";
 import type { QueuedWrite } from "../commit/queue.js";
 import type { Snapshot } from "../commit/snapshot.js";
@@ -29,6 +30,8 @@ export interface WriteResult extends WriteCounts {
 interface TableWriteBase extends QueuedWrite {
   /** What the caller says of the commit, for the transaction record; only of a write that commits alone. */
   readonly properties?: ReadonlyMap<string, string>;
+  /** Set when another process may commit this write, too. */
+  readonly request?: Request;
 }
 
 /** Rows to add, already columns or still rows; `toBatches` fits them to the schema of the version. */
@@ -71,6 +74,12 @@ export interface AloneWrite extends TableWriteBase {
   readonly plan: (base: Snapshot) => Promise<AlonePlan>;
 }
 
+/** Lets another process commit by itself, while nobody else of those who share this queue does. */
+export interface TurnWrite extends TableWriteBase {
+  readonly kind: "turn";
+  readonly run: () => Promise<void>;
+}
+
 export interface AlonePlan {
   readonly intent: Intent;
   readonly counts: WriteCounts;
@@ -78,6 +87,6 @@ export interface AlonePlan {
   readonly staged: Promise<void>;
 }
 
-export type TableWrite = AppendWrite | DeleteWrite | UpdateWrite | MergeWrite | AloneWrite;
+export type TableWrite = AppendWrite | DeleteWrite | UpdateWrite | MergeWrite | AloneWrite | TurnWrite;
 
 export const NO_ROWS: WriteCounts = { rowsAdded: 0, rowsUpdated: 0, rowsDeleted: 0 };

@@ -3,7 +3,6 @@
  *
  * Everything else in the table's directory is left alone.
  */
-import { LINE, WRITERS } from "../commit/writer-line.js";
 import type { FileMark } from "../format/file-marks.js";
 import { markOfDataFile, markOfDeletionFile } from "../format/file-marks.js";
 import { DATA, DELETIONS, INDICES, REFS_BRANCHES, REFS_TAGS, TRANSACTIONS, VERSIONS } from "../format/layout.js";
@@ -45,10 +44,6 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     const mark = markOfDeletionFile(name);
     return mark === undefined ? FOREIGN : { maker: "perhaps", mark };
   },
-  // Tickets of writers that were killed in the line; one that is alive is there for moments only.
-  [LINE]: ({ kind }) => (kind === "object" ? FOREIGN : undefined),
-  // What those tickets named. A writer that goes on makes another.
-  [WRITERS]: ({ kind }) => (kind === "object" ? FOREIGN : undefined),
   [TRANSACTIONS]: ({ name, kind }) => (kind === "object" && TRANSACTION_FILE.test(name) ? FOREIGN : undefined),
   [INDICES]({ name, kind }) {
     if (kind !== "directory") return undefined;

@@ -8,9 +8,10 @@ import { manifestPath } from "../format/layout.js";
 import type { Transaction } from "../format/transaction.js";
 import type { Winner } from "./commit-result.js";
 import { graver, judge, type Verdict } from "./conflicts.js";
+import { containsAny, type Request } from "./handed.js";
 import { claimedFragments } from "./judgements.js";
 import { readMadeBy, readTransaction } from "./log.js";
-import type { Intent } from "./proposal.js";
+import type { Intent, Proposal } from "./proposal.js";
 import type { SharedTable } from "./shared-table.js";
 import type { Snapshot } from "./snapshot.js";
 
@@ -19,12 +20,14 @@ export class Between {
   readonly #table: SharedTable;
   readonly #base: Snapshot;
   readonly #intent: Intent;
+  readonly #requests: readonly Request[];
   #judged: Snapshot;
 
-  constructor(table: SharedTable, base: Snapshot, intent: Intent) {
+  constructor(table: SharedTable, base: Snapshot, proposal: Pick<Proposal, "intent" | "requests">) {
     this.#table = table;
     this.#base = base;
-    this.#intent = intent;
+    this.#intent = proposal.intent;
+    this.#requests = proposal.requests ?? [];
     this.#judged = base;
   }
 
@@ -45,6 +48,7 @@ export class Between {
     for (let version = this.#judged.version + 1; version <= head.version; version++) {
       const theirs = await this.#transactionOf(version, head);
       if (theirs === undefined) return this.#lost(version, "no transaction record");
+      if (containsAny(theirs, this.#requests)) return this.#lost(version, theirs.operation.kind);
       const one = judge({
         mine: this.#intent,
         theirs: theirs.operation,

@@ -73,7 +73,7 @@ class CommitRun {
   constructor(table: SharedTable, base: Snapshot, proposal: Proposal, options: CommitOptions) {
     this.#table = table;
     this.#base = base;
-    this.#between = new Between(table, base, proposal.intent);
+    this.#between = new Between(table, base, proposal);
     this.#proposal = proposal;
     this.#options = options;
     this.#uuid = table.runtime.uuid();
@@ -115,18 +115,18 @@ class CommitRun {
   async #inTurn(from: Snapshot, timeoutMs: number): Promise<Outcome> {
     const { contention, meters, runtime } = this.#table;
     const untilMs = runtime.monotonicMs() + timeoutMs;
-    const turn = await contention.turn(timeoutMs);
+    const turn = this.#options.turn ?? (await contention.turn());
     try {
       let head = turn.isExclusive ? await this.#newest() : from;
       for (;;) {
-        const outcome = await this.#attemptOn(head, () => void turn.end());
+        const outcome = await this.#attemptOn(head, () => turn.end());
         if (outcome !== undefined || !turn.isExclusive || this.#expelled) return outcome;
         if (runtime.monotonicMs() > untilMs) return undefined;
         meters.lostRaces++;
         head = await this.#newest();
       }
     } finally {
-      await turn.end();
+      turn.end();
     }
   }
 

@@ -8,6 +8,7 @@ import type { DeletionVector } from "../format/deletion-vector.js";
 import type { DataFile, Fragment } from "../format/fragment.js";
 import type { Operation, UpdateMap } from "../format/operation.js";
 import type { LanceField } from "../format/schema.js";
+import type { Request } from "./handed.js";
 
 /** Rows by fragment id, as offsets inside the fragment. */
 export type RowSets = ReadonlyMap<number, DeletionVector>;
@@ -74,6 +75,8 @@ export interface Proposal {
   readonly staged: Promise<void>;
   /** Paths of the staged files, relative to the table, removed when the failure of the commit is definite. */
   readonly stagedPaths: readonly string[];
+  /** Writes in it that another process may commit, too. */
+  readonly requests?: readonly Request[];
   /** Goes into the transaction record, readable by every reader of the format. */
   readonly properties: ReadonlyMap<string, string>;
 }

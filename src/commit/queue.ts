@@ -95,6 +95,7 @@ export class WriteQueue<W extends QueuedWrite, R> {
   readonly waits = new Histogram();
   readonly #options: QueueOptions;
   readonly #runtime: Runtime;
+  readonly #company: () => Promise<void>;
   readonly #execute: (group: readonly W[]) => Promise<GroupOutcome<R>>;
   readonly #waiting: Slot<W, R>[] = [];
   /** Writes that found the queue full and wait for a slot, in order of arrival. */
@@ -102,7 +103,14 @@ export class WriteQueue<W extends QueuedWrite, R> {
   #draining: Promise<void> | undefined;
   #closed = false;
 
-  constructor(runtime: Runtime, options: QueueOptions, execute: (group: readonly W[]) => Promise<GroupOutcome<R>>) {
+  /** @param company resolves when the writes that are about to come are there, soon */
+  constructor(
+    runtime: Runtime,
+    options: QueueOptions,
+    execute: (group: readonly W[]) => Promise<GroupOutcome<R>>,
+    company: () => Promise<void> = async () => {},
+  ) {
+    this.#company = company;
     this.#runtime = runtime;
     this.#options = options;
     this.#execute = execute;
@@ -181,6 +189,7 @@ export class WriteQueue<W extends QueuedWrite, R> {
     while (this.#waiting.length > 0) {
       if (this.#options.maxGroupDelayMs > 0) await this.#runtime.sleep(this.#options.maxGroupDelayMs);
       else await this.#runtime.yield();
+      await this.#company();
       const group = this.#takeGroup();
       if (group.length > 0) await this.#run(group);
     }

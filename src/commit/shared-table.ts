@@ -18,6 +18,7 @@ import type { Runtime } from "../support/runtime.js";
 import { isRetired, newBoundaryMemo, readBoundary } from "./boundary.js";
 import { Contention } from "./contention.js";
 import { DurablePoint } from "./durable-point.js";
+import { HandedLog } from "./handed.js";
 import { findHead, type Head, type HintMemo, listVersionNames, refreshHead } from "./head.js";
 import { HintWriter } from "./hint-writer.js";
 import { LEASE_DEFAULTS, Lease, type LeaseOptions } from "./lease.js";
@@ -25,7 +26,6 @@ import { type NamingScheme, readDeletions, readManifest, readTransaction } from 
 import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
 import { headError } from "./unreadable-head.js";
-import { WriterLine } from "./writer-line.js";
 
 const VECTORS_MAX = 4096;
 const TRANSACTIONS_MAX = 256;
@@ -55,6 +55,8 @@ export class SharedTable {
   /** What of the table is known to survive a power cut. */
   readonly durable: DurablePoint = new DurablePoint(this);
   readonly contention: Contention;
+  /** What versions contain of the writes that processes hand to each other. */
+  readonly handed: HandedLog = new HandedLog(this);
   readonly meters = new TableMeters();
   readonly boundary = newBoundaryMemo();
   /** What this process needs of the table, for vacuums to respect. */
@@ -64,6 +66,8 @@ export class SharedTable {
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
+  /** The newest version at which another process committed a write of this one. */
+  #answered = 0;
   /** When the last look at the head began that found it. */
   #seenMs = Number.NEGATIVE_INFINITY;
 
@@ -78,8 +82,7 @@ export class SharedTable {
     this.line = line;
     this.store = store;
     this.runtime = runtime;
-    const canWait = lease.published && store.watch !== undefined && store.alias !== undefined;
-    this.contention = new Contention(runtime, canWait ? new WriterLine(store, runtime) : undefined);
+    this.contention = new Contention(runtime);
     this.publishing = new Lock("table", name, runtime);
     this.#hintWriter = new HintWriter(store, runtime);
     this.lease = new Lease(this, lease);
@@ -88,6 +91,16 @@ export class SharedTable {
   /** The newest snapshot that this process has seen; undefined before the first refresh. */
   get head(): Snapshot | undefined {
     return this.#head;
+  }
+
+  /** False when a write of this process was acknowledged, by another one, at a version newer than the known head. */
+  get knowsOwnWrites(): boolean {
+    return this.#answered <= (this.#head?.version ?? 0);
+  }
+
+  /** Notes the version at which another process committed a write of this one. */
+  answered(version: number): void {
+    this.#answered = version;
   }
 
   /** A fresh name for a data file. @param extension without the dot */
@@ -195,6 +208,7 @@ export class SharedTable {
   /** Makes a version that this process has just committed the head. */
   committed(snapshot: Snapshot, vectors: ReadonlyMap<string, DeletionVector>, transaction: Transaction): void {
     for (const [path, vector] of vectors) this.#vectors.set(path, vector);
+    this.handed.committed(snapshot.version);
     this.#transactions.set(`${snapshot.version}:${snapshot.head.identity}`, transaction);
     if (this.#head === undefined || this.#head.version < snapshot.version) this.#setHead(snapshot);
     this.#hintWriter.note(snapshot.version, manifestPath(snapshot.version, snapshot.head.scheme), this.hint.version);
@@ -203,6 +217,7 @@ export class SharedTable {
   /** Forgets the head, so that the next reader finds it anew. */
   forget(): void {
     this.#head = undefined;
+    this.#answered = 0;
     this.durable.forget();
   }
 

@@ -63,6 +63,32 @@ export interface StagedObject {
   discard(): Promise<void>;
 }
 
+/** The other end of a connection between two processes. */
+export interface Peer {
+  /** To be called once, before the next turn of the event loop. Messages come in the order of their sending. */
+  listen(onMessage: (message: Uint8Array) => void, onEnd: () => void): void;
+  /** What is sent to a peer that is gone is lost. */
+  send(message: Uint8Array): void;
+  /** Whether the connection keeps this process alive; at first it does not. */
+  keepAlive(isNeeded: boolean): void;
+  /** Ends the connection after what was sent. */
+  close(): void;
+}
+
+/** Being reached by a name. */
+export interface Host {
+  /** False when the name reaches somebody else by now, or nobody. */
+  isReached(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Where the processes of one machine meet, by absolute paths of the local file system. */
+export interface Meeting {
+  /** @param id never used before */
+  host(path: string, accept: (peer: Peer) => void, id: string, takeOver: boolean): Promise<Host | undefined>;
+  join(path: string): Promise<Peer | undefined>;
+}
+
 export interface ObjectStore {
   /** "file", "memory", ... */
   readonly scheme: string;
@@ -104,16 +130,14 @@ export interface ObjectStore {
   /** Removes the object; a missing one is fine. */
   delete(path: string): Promise<void>;
   /**
-   * Calls `changed` soon after the object was removed or changed, until the answer is called. A hint: some are missed,
-   * some are given for nothing. Only where the writers of the place are processes of one machine.
+   * Makes this process the one that `join` reaches by `path`, until the answer is closed. Present only where processes
+   * that use the place can reach each other.
+   * @param takeOver also when somebody else is reached by it, who then is no longer
+   * @returns undefined when somebody else is reached by it, or nobody can be
    */
-  watch?(path: string, changed: () => void): () => void;
-  /**
-   * Gives the object a further name; false when the name is taken. Removing one name leaves the others. Present where
-   * `watch` is, for files that come and go with every commit: ext4 makes the next files slowly for some seconds after
-   * one was removed for good, and a name is none.
-   */
-  alias?(path: string, name: string): Promise<boolean>;
+  host?(path: string, accept: (peer: Peer) => void, takeOver: boolean): Promise<Host | undefined>;
+  /** Reaches the process that hosts `path`; undefined when there is none. */
+  join?(path: string): Promise<Peer | undefined>;
   /**
    * Removes everything below `directory`, and it: at once for whoever looks, and for good. A missing directory is fine.
    * What is left when it is interrupted has a temporary's name.

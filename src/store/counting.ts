@@ -14,10 +14,10 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
     onSyncs(syncs);
     return value;
   };
-  const { watch, alias } = store;
+  const { host, join } = store;
   return {
-    ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, path, changed) }),
-    ...(alias === undefined ? {} : { alias: (path, name) => alias.call(store, path, name) }),
+    ...(host === undefined ? {} : { host: (path, ...rest) => host.call(store, path, ...rest) }),
+    ...(join === undefined ? {} : { join: (path) => join.call(store, path) }),
     scheme: store.scheme,
     display: store.display,
     get: (path) => store.get(path),

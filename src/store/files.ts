@@ -25,7 +25,6 @@ import {
   rmdirSync,
   unlink,
   unlinkSync,
-  watch,
   writev,
   writevSync,
 } from "node:fs";
@@ -81,8 +80,6 @@ export interface FileSystem {
   /** In no particular order. */
   readdir(path: string): Promise<readonly DirectoryEntry[]>;
   realpath(path: string): Promise<string>;
-  /** Calls `changed` after something happened to the file, until the answer is called; may miss it. Never throws. */
-  watch(path: string, changed: () => void): () => void;
 }
 
 /** Above this a copy to or from the page cache takes longer than the trip to the thread pool. */
@@ -251,14 +248,5 @@ export const nodeFiles: FileSystem = {
   },
   async realpath(path) {
     return realpathSync.native(path);
-  },
-  watch(path, changed) {
-    try {
-      const watcher = watch(path, { persistent: false }, changed);
-      watcher.on("error", () => {});
-      return () => watcher.close();
-    } catch {
-      return () => {};
-    }
   },
 };

@@ -25,7 +25,7 @@ export interface LineView {
 /** @param table the store of the whole table */
 export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   const own = line.directory === "" ? table : within(table, line.directory);
-  const { watch, alias } = own;
+  const { host, join } = own;
   const place = (path: string): readonly [ObjectStore, string] => {
     checkPath(path);
     const [first, base, ...rest] = path.split("/");
@@ -53,8 +53,8 @@ export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   const onWriting = <T>(path: string, write: (store: ObjectStore, path: string) => Promise<T>) =>
     write(...forWriting(path));
   return {
-    ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(own, path, changed) }),
-    ...(alias === undefined ? {} : { alias: (path, name) => alias.call(own, path, name) }),
+    ...(host === undefined ? {} : { host: (path, ...rest) => host.call(own, path, ...rest) }),
+    ...(join === undefined ? {} : { join: (path) => join.call(own, path) }),
     scheme: own.scheme,
     display: own.display,
     get: async (path) => onReading(path, (store, at) => store.get(at)),

@@ -15,6 +15,7 @@ import type {
   Bytes,
   Chunks,
   ListEntry,
+  Meeting,
   ObjectInfo,
   ObjectStore,
   ReadHandle,
@@ -34,7 +35,8 @@ import {
   vanished,
 } from "./failures.js";
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
-import { giveName, whoseIs } from "./local-names.js";
+import { localMeeting, meetingIn } from "./local-meeting.js";
+import { whoseIs } from "./local-names.js";
 import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
 import { removeTree } from "./local-tree.js";
 import { checkDirectory, checkPath, parentOf, temporaryPath } from "./paths.js";
@@ -43,12 +45,15 @@ import { checkWhole } from "./ranges.js";
 
 export interface LocalStoreOptions {
   readonly files?: FileSystem;
+  /** Absent with `files` of one's own: processes that use the directory do not reach each other. */
+  readonly meeting?: Meeting;
   readonly runtime?: Runtime;
 }
 
 /** A store in the directory `root`, which is made when the first object is written. */
 export function localStore(root: string, options: LocalStoreOptions = {}): ObjectStore {
-  return new LocalStore(resolve(root), options.files ?? nodeFiles, options.runtime ?? systemRuntime);
+  const meeting = options.meeting ?? (options.files === undefined ? localMeeting : undefined);
+  return new LocalStore(resolve(root), options.files ?? nodeFiles, options.runtime ?? systemRuntime, meeting);
 }
 
 /** Descriptors that operations under way may hold at once; open `ReadHandle`s are their holders' to bound. */
@@ -66,11 +71,15 @@ class LocalStore implements ObjectStore {
   /** Paths that failed a sync of ours and still hold the same file. */
   readonly #distrusted = new Set<string>();
 
-  constructor(root: string, files: FileSystem, runtime: Runtime) {
+  readonly host?: NonNullable<ObjectStore["host"]>;
+  readonly join?: NonNullable<ObjectStore["join"]>;
+
+  constructor(root: string, files: FileSystem, runtime: Runtime, meeting: Meeting | undefined) {
     this.display = root;
     this.#files = files;
     this.#runtime = runtime;
     this.#directories = new Directories(files, root);
+    if (meeting !== undefined) Object.assign(this, meetingIn(this.#directories, meeting, runtime));
   }
 
   async get(path: string): Promise<Bytes> {
@@ -181,15 +190,6 @@ class LocalStore implements ObjectStore {
       if (!isMissing(error) && systemCode(error) !== "EISDIR") throw toStoreError(error, "delete", absolute);
     }
     this.#distrusted.delete(path);
-  }
-
-  watch(path: string, changed: () => void): () => void {
-    checkPath(path);
-    return this.#files.watch(this.#directories.absolute(path), changed);
-  }
-
-  async alias(path: string, name: string): Promise<boolean> {
-    return giveName(this.#files, this.#directories, path, name);
   }
 
   /** The tree gets a temporary name first, so that nobody sees half of it, also when we die in between. */

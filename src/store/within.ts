@@ -13,10 +13,10 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
-  const { watch, alias } = store;
+  const { host, join } = store;
   return {
-    ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, at(path), changed) }),
-    ...(alias === undefined ? {} : { alias: async (path, name) => alias.call(store, at(path), at(name)) }),
+    ...(host === undefined ? {} : { host: async (path, ...rest) => host.call(store, at(path), ...rest) }),
+    ...(join === undefined ? {} : { join: async (path) => join.call(store, at(path)) }),
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
     get: async (path) => store.get(at(path)),

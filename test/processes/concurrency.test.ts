@@ -17,7 +17,7 @@ function jobs(count: number, make: (worker: number) => Omit<Job, "dir" | "worker
   return Array.from({ length: count }, (_, worker) => ({ dir, worker, ...make(worker) }) as Job);
 }
 
-/** Resolves when the writer has so many more answers. A writer that stands in line behind a dead one gets none. */
+/** Resolves when the writer has so many more answers. One that waits for a dead one gets none. */
 async function acks(writer: Running, more: number): Promise<void> {
   const count = () => writer.lines.reduce((sum, line) => sum + (line.ack === undefined ? 0 : 1), 0);
   const wanted = count() + more;
@@ -42,11 +42,13 @@ describe("processes that write one table", () => {
       [-1, ...acks.map((line) => line.ack as number)].sort((a, b) => a - b),
     );
     const versions = (await table.listVersions()).map((version) => version.version);
-    expect(versions).toEqual(Array.from({ length: 801 }, (_, i) => i + 1));
-    expect(new Set(acks.map((line) => line.version)).size).toBe(800);
+    expect(versions).toEqual(Array.from({ length: versions.length }, (_, i) => i + 1));
+    // Processes that meet share commits; each was told a version that is there.
+    expect(versions.length).toBeLessThan(600);
+    expect(acks.filter((line) => !versions.includes(line.version as number))).toEqual([]);
   });
 
-  test("a writer that is stopped or killed in the line holds the others up for a moment, and loses nothing", {
+  test("a writer that is stopped or killed holds the others up for a moment, whoever leads, and loses nothing", {
     timeout: 120_000,
   }, async () => {
     const table = await tableOf("stopped", [{ id: -1, worker: -1, n: 0 }]);
@@ -54,10 +56,11 @@ describe("processes that write one table", () => {
     const [sleeper, victim, witness] = writers as [Running, Running, Running];
     for (const writer of writers) await acks(writer, 10);
     for (let stop = 0; stop < 10; stop++) {
-      sleeper.process.kill("SIGSTOP");
+      const stopped = stop % 2 === 0 ? sleeper : victim;
+      stopped.process.kill("SIGSTOP");
       await acks(witness, 10);
-      sleeper.process.kill("SIGCONT");
-      await acks(sleeper, 2);
+      stopped.process.kill("SIGCONT");
+      await acks(stopped, 2);
     }
     victim.process.kill("SIGKILL");
     await acks(witness, 20);

@@ -4,6 +4,7 @@ import type { FileSystem } from "../../src/store/files.js";
 import { localStore } from "../../src/store/local.js";
 import type { Runtime } from "../../src/support/runtime.js";
 import type { Chance } from "./chance.js";
+import { simulatedMeeting } from "./meeting.js";
 import { simulatedFiles } from "./simulated-files.js";
 import type { Effect, World } from "./world.js";
 
@@ -42,7 +43,7 @@ export class SimulatedProcess {
 
   /** A local store on the simulated disk. */
   store(root: string): ObjectStore {
-    return localStore(root, { files: this.files, runtime: this.runtime });
+    return localStore(root, { files: this.files, runtime: this.runtime, meeting: simulatedMeeting(this.#world, this) });
   }
 
   /** Runs `task` as part of this process: the outcome also tells when the process was killed on the way. */

@@ -145,7 +145,6 @@ export function simulatedFiles(disk: SimulatedDisk, process: SimulatedProcess, c
           return [...inode.entries].map(([name, entry]) => ({ name, kind: entry.kind }));
         },
       }),
-    watch: () => () => {},
     realpath: (path) =>
       process.call("realpath", path, {
         apply: () => {

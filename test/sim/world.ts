@@ -11,6 +11,7 @@
  */
 import type { ProcessIdentity } from "../../src/support/runtime.js";
 import { Chance } from "./chance.js";
+import type { Hosts } from "./meeting.js";
 import { SimulatedProcess } from "./process.js";
 import { type Fate, type Keep, SimulatedDisk, SystemError, type UnsyncedChange } from "./simulated-disk.js";
 
@@ -88,6 +89,8 @@ export class World {
   /** For the test's own decisions; does not disturb the schedule. */
   readonly chance: Chance;
   onCall: OnCall = () => undefined;
+  /** Where processes meet. */
+  readonly hosts: Hosts = new Map();
   readonly #schedule: Chance;
   readonly #crashes: Chance;
   readonly #seeds: Chance;

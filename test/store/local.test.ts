@@ -138,19 +138,6 @@ test("a tree is gone at once when it is removed: nobody sees a half", async () =
   expect(world.disk.tree()).toEqual({});
 });
 
-test("a further name shows the same object, is refused where one is, and outlives the first", async () => {
-  const store = localStore(root);
-  await store.write("t/x", [bytes("x")], RELAXED);
-  await store.write("t/line/y", [bytes("y")], RELAXED);
-  expect(await store.alias?.("t/x", "t/line/1")).toBe(true);
-  expect(await store.alias?.("t/x", "t/line/y")).toBe(false);
-  await store.delete("t/x");
-  expect(await store.get("t/line/1")).toEqual(bytes("x"));
-  expect(await store.get("t/line/y")).toEqual(bytes("y"));
-  await expect(store.alias?.("t/x", "t/line/2")).rejects.toMatchObject({ code: "NOT_FOUND" });
-  await expect(store.alias?.("../x", "t/line/2")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-});
-
 describe("symbolic links that lead outside the root", () => {
   let outside: string;
   let store: ObjectStore;

@@ -1,0 +1,135 @@
+/**
+ * Writers that meet hand their writes to one of them. At every call of a run, whoever makes it is killed there, or
+ * sleeps for longer than the others wait: each write is committed once, and each answer is true.
+ *
+ * CALLS=all tries every call, otherwise every ninth; CALL=n replays one; SEED=n takes another order of events.
+ */
+import { expect, test } from "vitest";
+import type { Table } from "../../src/api/table.js";
+import { HANDED_PROPERTY } from "../../src/commit/handed.js";
+import { isTableError } from "../../src/support/errors.js";
+import type { SimulatedProcess } from "./process.js";
+import { checkVersions, connectIn, ROOT, readRows, TABLE } from "./table-world.js";
+import { type Call, simulate, type World } from "./world.js";
+
+const WRITERS = 3;
+const STEPS = 6;
+const EACH = process.env.CALLS === "all" ? 1 : 9;
+const SHARED = { coordination: { mode: "auto" }, maintenance: { auto: false } } as const;
+/** Longer than the patience with a silent leader, and the term of a turn. */
+const SLEEP_MS = Number(process.env.SLEEP_MS ?? 700);
+const SEED = Number(process.env.SEED ?? 7);
+const TIMEOUT_MS = EACH === 1 ? 1_000_000 : 120_000;
+
+interface Trial {
+  readonly world: World;
+  /** Rows that were acknowledged, and rows that may be there. */
+  readonly sure: Set<number>;
+  readonly maybe: Set<number>;
+  increments: number;
+  incrementsMaybe: number;
+  readonly wrong: string[];
+}
+
+async function write(trial: Trial, process: SimulatedProcess, table: Table, id: number): Promise<void> {
+  const isIncrement = id % 3 === 2;
+  const run = isIncrement
+    ? () => table.update({ where: "id = 0", valuesSql: { n: "n + 1" } })
+    : () => table.add([{ id, n: id }]);
+  const outcome = await process.spawn<unknown>(run);
+  if (outcome.kind === "done") {
+    if (isIncrement) trial.increments++;
+    else trial.sure.add(id);
+  } else if (outcome.kind === "killed" || isTableError(outcome.error, "UNKNOWN_OUTCOME")) {
+    if (isIncrement) trial.incrementsMaybe++;
+    else trial.maybe.add(id);
+  } else {
+    trial.wrong.push(`${id} failed: ${outcome.error}`);
+  }
+}
+
+async function hasHanded(reader: SimulatedProcess): Promise<boolean> {
+  const store = reader.store(ROOT);
+  const directory = `${TABLE}.lance/_versions`;
+  for (const { name } of await store.list(directory)) {
+    if (Buffer.from(await store.get(`${directory}/${name}`)).includes(HANDED_PROPERTY)) return true;
+  }
+  return false;
+}
+
+async function play(disturb: (call: Call, process: SimulatedProcess, world: World) => "kill" | undefined) {
+  const world = simulate(SEED);
+  const trial: Trial = { world, sure: new Set(), maybe: new Set(), increments: 0, incrementsMaybe: 0, wrong: [] };
+  await world.run(() => connectIn(world.process(), SHARED).createTable(TABLE, [{ id: 0, n: 0 }]));
+  const processes = new Map<string, SimulatedProcess>();
+  const first = world.calls;
+  world.onCall = (call) => {
+    const process = processes.get(call.process);
+    if (process === undefined) return undefined;
+    return disturb({ ...call, number: call.number - first }, process, world) === "kill" ? { kill: "after" } : undefined;
+  };
+  await world.run(() =>
+    Promise.all(
+      Array.from({ length: WRITERS }, async (_, writer) => {
+        const process = world.process();
+        processes.set(process.name, process);
+        const opened = await process.spawn(() => connectIn(process, SHARED).openTable(TABLE));
+        if (opened.kind !== "done") return;
+        for (let i = 0; i < STEPS && process.alive; i++) {
+          await write(trial, process, opened.value, 1 + writer * STEPS + i);
+        }
+      }),
+    ),
+  );
+  const calls = world.calls - first;
+  world.onCall = () => undefined;
+  // Whoever still sleeps wakes up.
+  await world.settle(2000);
+  const reader = world.process();
+  const handed = await world.run(async () => {
+    const table = await connectIn(reader, SHARED).openTable(TABLE);
+    const rows = await readRows(table);
+    const ids = rows.map((row) => row.id);
+    if (new Set(ids).size !== ids.length) trial.wrong.push(`a row is there twice: ${ids.join()}`);
+    for (const id of trial.sure) if (!ids.includes(id)) trial.wrong.push(`acknowledged row ${id} is not there`);
+    for (const id of ids) {
+      if (id !== 0 && !trial.sure.has(id) && !trial.maybe.has(id)) trial.wrong.push(`row ${id} was never written`);
+    }
+    const n = rows.find((row) => row.id === 0)?.n ?? -1;
+    if (n < trial.increments || n > trial.increments + trial.incrementsMaybe) {
+      trial.wrong.push(`${n} increments, ${trial.increments} acknowledged, ${trial.incrementsMaybe} perhaps`);
+    }
+    trial.wrong.push(...(await checkVersions(table)));
+    return hasHanded(reader);
+  });
+  return { trial, calls, handed };
+}
+
+const { calls, handed } = await play(() => undefined);
+const numbers = Array.from({ length: calls }, (_, number) => number).filter((number) => number % EACH === 0);
+const chosen = process.env.CALL === undefined ? numbers : [Number(process.env.CALL)];
+
+test("undisturbed, writers that meet hand their writes over", () => {
+  expect(handed).toBe(true);
+});
+
+test(`whoever is killed at any of ${calls} calls, each write is committed once and each answer is true`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  for (const number of chosen) {
+    const { trial } = await play((call) => (call.number === number ? "kill" : undefined));
+    expect(trial.wrong, `CALL=${number}\n${trial.world.tail(60)}`).toEqual([]);
+  }
+});
+
+test(`whoever sleeps at any of ${calls} calls, each write is committed once and each answer is true`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  for (const number of chosen) {
+    const { trial } = await play((call, process, world) => {
+      if (call.number === number) process.stoppedUntilMs = world.nowMs + SLEEP_MS;
+      return undefined;
+    });
+    expect(trial.wrong, `CALL=${number}\n${trial.world.tail(60)}`).toEqual([]);
+  }
+});

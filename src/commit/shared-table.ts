@@ -27,7 +27,9 @@ import { Snapshot } from "./snapshot.js";
 import { headError } from "./unreadable-head.js";
 import { WriterLine } from "./writer-line.js";
 
-const VECTORS_MAX = 4096;
+const VECTORS_BYTES_MAX = 64 << 20;
+/** What an entry of the cache costs beside its rows, about. */
+const VECTOR_ENTRY_BYTES = 256;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
 /** How long a vacuum that has announced what goes may take until it is gone or put back. */
@@ -60,7 +62,10 @@ export class SharedTable {
   /** What this process needs of the table, for vacuums to respect. */
   readonly lease: Lease;
   readonly hint: HintMemo = { identity: undefined, version: 0 };
-  readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
+  readonly #vectors = new LruCache<string, DeletionVector>(
+    VECTORS_BYTES_MAX,
+    ({ sizeBytes }) => VECTOR_ENTRY_BYTES + sizeBytes,
+  );
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;

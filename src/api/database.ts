@@ -58,13 +58,16 @@ export class Database {
     return this;
   }
 
-  /** Lets go of the database; the last one drains every queue. */
+  /** Lets go of the database: what was begun gets its answers, and the last one ends everything else. */
   async leave(): Promise<void> {
-    if (--this.#connections > 0) return;
-    this.#onClose();
-    const closed = await Promise.allSettled([...this.#tables.values()].map((table) => table.close()));
-    await this.#readers?.close();
-    await this.store.close();
+    const isLast = --this.#connections === 0;
+    if (isLast) this.#onClose();
+    const tables = [...this.#tables.values()];
+    const closed = await Promise.allSettled(tables.map((table) => (isLast ? table.close() : table.settle())));
+    if (isLast) {
+      await this.#readers?.close();
+      await this.store.close();
+    }
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 

@@ -55,10 +55,10 @@ export class OpenTable {
   readonly settings: Settings;
   readonly queue: WriteQueue<TableWrite, WriteResult>;
   readonly maintenance: Maintenance;
-  /** Buffered writers that may still hold rows. */
-  readonly writers = new Set<{ close(): Promise<void> }>();
-  /** Writes that passed the queue by and have no answer yet. */
-  readonly #direct = new Set<Promise<unknown>>();
+  /** Buffered writers that may still hold rows, and whether their connections are open. */
+  readonly writers = new Map<{ close(): Promise<void> }, () => boolean>();
+  /** Writes that have no answer yet. */
+  readonly #taken = new Set<Promise<unknown>>();
   readonly #readers: TableReaders | undefined;
   readonly #lines: TableLines | undefined;
   #closed = false;
@@ -117,23 +117,37 @@ export class OpenTable {
     const properties = checkMetadata(options.metadata);
     const mine: TableWrite = properties === undefined ? write : { ...write, alone: true, properties };
     const isQueued = this.settings.queue.enabled && !options.direct;
-    const result = await (isQueued ? this.queue.submit(mine, options) : this.#runAlone(mine, options.signal));
-    this.maintenance.committed();
-    return result;
+    const taken = isQueued ? this.queue.submit(mine, options) : this.#runAlone(mine, options.signal);
+    this.#taken.add(taken);
+    try {
+      const result = await taken;
+      this.maintenance.committed();
+      return result;
+    } finally {
+      this.#taken.delete(taken);
+    }
   }
 
   /** Executes a write that passes the queue by. */
   async #runAlone(write: TableWrite, signal: AbortSignal | undefined): Promise<WriteResult> {
     if (this.#closed) throw queueClosed();
     if (signal?.aborted) throw canceled(signal.reason);
-    const running = this.#executeAlone(write);
-    this.#direct.add(running);
-    return running.finally(() => this.#direct.delete(running));
+    const [outcome] = await executeGroup([write], this.writer());
+    if (outcome !== undefined && "value" in outcome) return outcome.value;
+    throw outcome?.error;
+  }
+
+  /** Ends what connections that are closed have begun, while others go on: resolves when it has its answers. */
+  async settle(): Promise<void> {
+    const left = [...this.writers].filter(([, isConnected]) => !isConnected());
+    const written = await Promise.allSettled(left.map(([writer]) => writer.close()));
+    await Promise.allSettled(this.#taken);
+    for (const one of written) if (one.status === "rejected") throw one.reason;
   }
 
   /** Refuses new writes, and resolves when all that were taken have their answers and background work has ended. */
   async close(): Promise<void> {
-    const written = await Promise.allSettled([...this.writers].map((writer) => writer.close()));
+    const written = await Promise.allSettled([...this.writers.keys()].map((writer) => writer.close()));
     this.#closed = true;
     await this.queue.close();
     await this.idle();
@@ -144,17 +158,11 @@ export class OpenTable {
   /** Resolves when no write and no background work is under way; maintenance rests until the next commit. */
   async idle(): Promise<void> {
     await this.queue.idle();
-    await Promise.allSettled(this.#direct);
+    await Promise.allSettled(this.#taken);
     await this.maintenance.stop();
     await this.shared.quiet();
     await this.shared.contention.rest();
     await this.shared.lease.end();
-  }
-
-  async #executeAlone(write: TableWrite): Promise<WriteResult> {
-    const [outcome] = await executeGroup([write], this.writer());
-    if (outcome !== undefined && "value" in outcome) return outcome.value;
-    throw outcome?.error;
   }
 
   writer(): WriterContext {

@@ -21,12 +21,14 @@ import type { VectorQuery } from "./vector-query.js";
 export class TableSnapshot {
   readonly #open: OpenTable;
   readonly #held: Hold;
+  readonly #isConnected: () => boolean;
   #closed = false;
 
   /** Snapshots are made by a table. */
-  constructor(open: OpenTable, held: Hold) {
+  constructor(open: OpenTable, held: Hold, isConnected: () => boolean) {
     this.#open = open;
     this.#held = held;
+    this.#isConnected = isConnected;
   }
 
   get name(): string {
@@ -34,7 +36,7 @@ export class TableSnapshot {
   }
 
   isOpen(): boolean {
-    return !this.#closed;
+    return !this.#closed && this.#isConnected();
   }
 
   /** Lets the version go; queries that run go on to their end. */
@@ -100,7 +102,7 @@ export class TableSnapshot {
   }
 
   #snapshot(): Hold["snapshot"] {
-    if (!this.#closed) return this.#held.snapshot;
+    if (this.isOpen()) return this.#held.snapshot;
     throw new TableError(
       "CLOSED",
       `The snapshot of version ${this.#held.snapshot.version} of table '${this.name}' is closed. Take another one with snapshot().`,

@@ -63,6 +63,7 @@ export class Table extends OperableTable {
       shown,
       checkOpen: () => this.#checkOpen(),
       checkWritable: () => this.#checkWritable(),
+      isConnected,
       handle: (line) => new Table(line, isConnected),
     });
     this.#open = open;

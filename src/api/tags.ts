@@ -45,15 +45,18 @@ export function checkVersion(version: number): number {
 export class Tags {
   readonly #open: OpenTable;
   readonly #table: SharedTable;
+  readonly #checkOpen: () => void;
 
   /** Made by a table: tags that are created and moved name versions of its branch. */
-  constructor(open: OpenTable) {
+  constructor(open: OpenTable, checkOpen: () => void) {
     this.#open = open;
     this.#table = open.shared;
+    this.#checkOpen = checkOpen;
   }
 
   /** All tags by name, of the main line and of all branches. */
   async list(): Promise<Record<string, TagContents>> {
+    this.#checkOpen();
     const tags: [string, TagContents][] = [];
     for (const entry of await this.#table.store.list(REFS_TAGS)) {
       if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
@@ -67,11 +70,13 @@ export class Tags {
 
   /** @throws NOT_FOUND; CORRUPT when the manifest of the version has another size than the tag noted */
   async getVersion(name: string): Promise<number> {
+    this.#checkOpen();
     return (await taggedVersion(this.#open, name)).version;
   }
 
   /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */
   async create(name: string, version: number): Promise<void> {
+    this.#checkOpen();
     checkTagName(name);
     const now = new Date(this.#table.runtime.now()).toISOString();
     const outcome = await this.#held(version, async () => {
@@ -87,6 +92,7 @@ export class Tags {
 
   /** Moves a tag. @throws NOT_FOUND for the tag or the version */
   async update(name: string, version: number): Promise<void> {
+    this.#checkOpen();
     const old = await getTag(this.#open, name);
     await this.#held(version, async () => {
       const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
@@ -97,6 +103,7 @@ export class Tags {
 
   /** @throws NOT_FOUND */
   async delete(name: string): Promise<void> {
+    this.#checkOpen();
     await getTag(this.#open, name);
     await this.#table.store.delete(tagPath(name));
   }

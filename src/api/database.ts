@@ -4,6 +4,7 @@
  * Connections to one place share head, queue and caches of each table; the options of the connection that opens a
  * table first decide its queue and durability.
  */
+import { branchNames } from "../chores/branch-files.js";
 import type { TableMetrics } from "../commit/meters.js";
 import { noQueueMetrics, type QueueMetrics } from "../commit/queue.js";
 import { ReaderPool } from "../compute/readers/pool.js";
@@ -19,7 +20,7 @@ import type { SysSource } from "./sys.js";
 export interface DatabaseMetrics {
   /** The counters of all queues together. */
   readonly queue: QueueMetrics;
-  /** By name of the table. */
+  /** By name of the table; of a branch, `{table}@{branch}`. */
   readonly tables: ReadonlyMap<string, TableMetrics & { readonly queue: QueueMetrics }>;
 }
 
@@ -84,12 +85,22 @@ export class Database {
   sysSource(settings: Settings): SysSource {
     return {
       opened: () => this.#opened(),
-      all: async () => (await this.tableNames()).map((name) => this.table(name, settings)),
+      all: async () => {
+        const lines = (await this.tableNames()).map((name) => this.#linesOf(name, settings));
+        return (await Promise.all(lines)).flat();
+      },
       locks: () =>
         [this.#lockOf(settings), ...this.#opened().map((table) => table.shared.publishing)].map((lock) =>
           lock.metrics(),
         ),
     };
+  }
+
+  /** A table and its branches; without those when nobody can tell which there are. */
+  async #linesOf(name: string, settings: Settings): Promise<readonly OpenTable[]> {
+    const main = this.table(name, settings);
+    const branches = await branchNames(main.shared.store).catch(() => []);
+    return [main, ...branches.map((branch) => this.table(name, settings, branch))];
   }
 
   /** Tables of which this process has seen a version. */

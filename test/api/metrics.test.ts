@@ -188,7 +188,12 @@ describe("system tables", () => {
   test("show each counter under its own name, and the lock of the database beside those of its tables", async () => {
     const counters = Object.fromEntries(Object.keys(noQueueMetrics()).map((name, i) => [name, i + 1]));
     const pair = { operation: "update", winner: "delete", compatible: 1, rebased: 2, retried: 3, failed: 4 };
-    const open = { shared: { name: "t", meters: { conflicts: () => [pair] } }, queue: { metrics: counters } };
+    const open = {
+      name: "t",
+      branch: "side",
+      shared: { meters: { conflicts: () => [pair] } },
+      queue: { metrics: counters },
+    };
     const waits = { count: 5, meanMs: 6, p50Ms: 7, p95Ms: 8, p99Ms: 9, maxMs: 10 };
     const lock = {
       level: "table" as const,
@@ -205,9 +210,9 @@ describe("system tables", () => {
       locks: () => [{ ...lock, waits }],
     };
     const rowsOf = (name: SysTable) => sysQuery(name, source, settingsOf({})).toArray();
-    expect(await rowsOf("write_queue_metrics")).toMatchObject([{ table: "t", ...counters }]);
+    expect(await rowsOf("write_queue_metrics")).toMatchObject([{ table: "t", branch: "side", ...counters }]);
     expect(await rowsOf("process_lock_metrics")).toMatchObject([{ ...lock, waitP50Ms: 7, waitP99Ms: 9 }]);
-    expect(await rowsOf("conflicts")).toMatchObject([{ table: "t", ...pair }]);
+    expect(await rowsOf("conflicts")).toMatchObject([{ table: "t", branch: "side", ...pair }]);
     const { db } = await database();
     const levels = (await db.sys("process_lock_metrics").toArray()).map((row) => row.level);
     expect(levels.sort()).toEqual(["database", "table"]);

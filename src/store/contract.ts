@@ -40,11 +40,13 @@ export interface WriteOptions {
 export interface ReadHandle {
   readonly path: string;
   readonly sizeBytes: number;
+  /** As in `ObjectInfo`. */
+  readonly identity: string;
   /**
-   * Bytes [start, end) as a fresh buffer.
+   * Bytes [start, end) as a fresh buffer, or in `into`, which has that length.
    * @throws CORRUPT when the object has fewer bytes than that
    */
-  read(start: number, end: number): Promise<Bytes>;
+  read(start: number, end: number, into?: Bytes): Promise<Bytes>;
   close(): Promise<void>;
 }
 

@@ -89,7 +89,7 @@ class LocalStore implements ObjectStore {
       try {
         const stat = await handle.stat();
         if (stat.kind !== "file") throw notAnObject(absolute);
-        return new LocalReadHandle(path, absolute, handle, stat.sizeBytes);
+        return new LocalReadHandle(path, absolute, handle, toInfo(stat));
       } catch (error) {
         await handle.close();
         throw error;

@@ -25,7 +25,8 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
       return {
         path,
         sizeBytes: handle.sizeBytes,
-        read: (start, end) => handle.read(start, end),
+        identity: handle.identity,
+        read: (start, end, into) => handle.read(start, end, into),
         close: () => handle.close(),
       };
     },

@@ -7,6 +7,7 @@ import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
 import { Maintenance } from "../chores/maintain.js";
 import type { TableMetrics } from "../commit/meters.js";
+import { explainMissing, explainMissingAtHead } from "../commit/missing-file.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
@@ -123,6 +124,8 @@ export class OpenTable {
       const result = await taken;
       this.maintenance.committed();
       return result;
+    } catch (error) {
+      throw await explainMissingAtHead(this.shared, error);
     } finally {
       this.#taken.delete(taken);
     }
@@ -204,7 +207,8 @@ export class OpenTable {
       if (message !== undefined) readChannel.asyncEnd.publish(message);
       release();
     };
-    return { source: this.source(snapshot), release: end, runtime };
+    const explain = (error: unknown) => explainMissing(this.shared, snapshot, error);
+    return { source: this.source(snapshot), release: end, explain, runtime };
   }
 
   source(snapshot: Snapshot): ScanSource {

@@ -175,6 +175,11 @@ export function sysQuery(name: SysTable, source: SysSource, { runtime }: Setting
       properties: new Map<string, string>(),
     };
     await createFirstVersion(open.shared, proposal, settings);
-    return { source: open.source(await open.shared.refresh()), release: () => {}, runtime };
+    return {
+      source: open.source(await open.shared.refresh()),
+      release: () => {},
+      explain: async (error) => error,
+      runtime,
+    };
   });
 }

@@ -12,6 +12,7 @@ import { TableError } from "../support/errors.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import type { OpenTable } from "./open-table.js";
 import { Query, type QuerySource } from "./query.js";
+import { readHeld } from "./query-base.js";
 import type { TableStatistics } from "./results.js";
 import { tableStatistics } from "./statistics.js";
 import { TakeQuery } from "./take-query.js";
@@ -63,13 +64,10 @@ export class TableSnapshot {
 
   /** Rows of the version, or those for which `filter` is true. @throws SNAPSHOT_EXPIRED */
   async countRows(filter?: SqlInput): Promise<number> {
-    const { source, release } = await this.#source();
-    try {
+    return readHeld(await this.#source(), async (source) => {
       if (filter === undefined) return countRows(source);
       return await countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema)));
-    } finally {
-      release();
-    }
+    });
   }
 
   query(): Query {

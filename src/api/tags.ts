@@ -1,4 +1,7 @@
 /** Tags: names for versions. Made by compare-and-swap, in the files that native LanceDB reads. */
+import { readBranch } from "../chores/branch-files.js";
+import { branchNotFound, inTurn } from "../chores/branches.js";
+import type { Turn } from "../chores/turn.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
 import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
@@ -74,7 +77,7 @@ export class Tags {
     return (await taggedVersion(this.#open, name)).version;
   }
 
-  /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */
+  /** @throws ALREADY_EXISTS; NOT_FOUND when version or branch do not exist; BUSY while branches are made or removed */
   async create(name: string, version: number): Promise<void> {
     this.#checkOpen();
     checkTagName(name);
@@ -90,7 +93,7 @@ export class Tags {
     }
   }
 
-  /** Moves a tag. @throws NOT_FOUND for the tag or the version */
+  /** Moves a tag. @throws NOT_FOUND for the tag, the version or the branch; BUSY */
   async update(name: string, version: number): Promise<void> {
     this.#checkOpen();
     const old = await getTag(this.#open, name);
@@ -108,8 +111,28 @@ export class Tags {
     await this.#table.store.delete(tagPath(name));
   }
 
-  /** The version is pinned until the tag is there to keep it. */
+  /** Whoever deletes a branch looks for its tags first: nobody makes one meanwhile. @throws BUSY */
   async #held<T>(version: number, task: () => Promise<T>): Promise<T> {
+    const { branch, name, settings } = this.#open;
+    if (branch === undefined) return this.#pinned(version, task);
+    const root = this.#open.lineOf(undefined).shared;
+    const tag = async (turn: Turn) => {
+      if ((await readBranch(root.store, branch)) === undefined) throw branchNotFound(name, branch);
+      return this.#pinned(version, async () => {
+        if (await turn.isMine()) return task();
+        throw new TableError(
+          "BUSY",
+          `Another process took over while a version of branch '${branch}' got a tag. Try again.`,
+        );
+      });
+    };
+    return this.#open.exclusively(`tag of a version of branch '${branch}'`, () =>
+      inTurn(root, settings.timeoutMs, tag),
+    );
+  }
+
+  /** The version is pinned until the tag is there to keep it. */
+  async #pinned<T>(version: number, task: () => Promise<T>): Promise<T> {
     const { release } = await this.#table.lease.hold(() => this.#table.open(checkVersion(version)));
     try {
       return await task();

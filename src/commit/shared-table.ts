@@ -112,9 +112,7 @@ export class SharedTable {
           : await refreshHead(this.store, known.head, this.hint, this.boundary, this.seen());
       if (head === undefined) {
         this.#head = undefined;
-        throw new TableError("NOT_FOUND", `Table '${this.name}' was not found in ${this.store.display}.`, {
-          details: { table: this.name },
-        });
+        throw this.#notFound();
       }
       if (known !== undefined && sameHead(known.head, head)) return this.#looked(this.#head ?? known, startedMs);
       const snapshot = await this.#read(head);
@@ -124,6 +122,20 @@ export class SharedTable {
     throw new TableError(
       "UNAVAILABLE",
       `The newest version of table '${this.name}' was removed ${LOADS_MAX} times while it was being read. Try again.`,
+    );
+  }
+
+  #notFound(): TableError {
+    const { branch } = this.line;
+    if (branch === undefined) {
+      const message = `Table '${this.name}' was not found in ${this.store.display}.`;
+      return new TableError("NOT_FOUND", message, { details: { table: this.name } });
+    }
+    const table = this.name.slice(0, -`@${branch}`.length);
+    return new TableError(
+      "NOT_FOUND",
+      `Branch '${branch}' of table '${table}' was not found: it was deleted, or the table was dropped. branches().list() shows what there is.`,
+      { details: { table, branch } },
     );
   }
 

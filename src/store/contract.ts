@@ -121,6 +121,11 @@ export interface ObjectStore {
    * What is left when it is interrupted has a temporary's name.
    */
   deleteTree(directory: string): Promise<void>;
+  /**
+   * Removes `directory` if there is nothing in it; who puts something into it at the same moment wins. A missing
+   * directory is fine. Present where directories are there without objects.
+   */
+  deleteEmpty?(directory: string): Promise<void>;
 
   /**
    * Proves that the place keeps the promises above (exclusive links, sync of directories, ...).

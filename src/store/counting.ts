@@ -14,10 +14,11 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
     onSyncs(syncs);
     return value;
   };
-  const { watch, alias } = store;
+  const { watch, alias, deleteEmpty } = store;
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, path, changed) }),
     ...(alias === undefined ? {} : { alias: (path, name) => alias.call(store, path, name) }),
+    ...(deleteEmpty === undefined ? {} : { deleteEmpty: (path) => deleteEmpty.call(store, path) }),
     scheme: store.scheme,
     display: store.display,
     get: (path) => store.get(path),

@@ -26,6 +26,7 @@ export interface LineView {
 export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   const own = line.directory === "" ? table : within(table, line.directory);
   const { watch, alias } = own;
+  const { deleteEmpty } = table;
   const place = (path: string): readonly [ObjectStore, string] => {
     checkPath(path);
     const [first, base, ...rest] = path.split("/");
@@ -55,6 +56,9 @@ export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(own, path, changed) }),
     ...(alias === undefined ? {} : { alias: (path, name) => alias.call(own, path, name) }),
+    ...(deleteEmpty === undefined
+      ? {}
+      : { deleteEmpty: async (path) => onWriting(path, async (store, at) => store.deleteEmpty?.(at)) }),
     scheme: own.scheme,
     display: own.display,
     get: async (path) => onReading(path, (store, at) => store.get(at)),

@@ -36,7 +36,7 @@ import {
 import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./files.js";
 import { giveName, whoseIs } from "./local-names.js";
 import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
-import { removeTree } from "./local-tree.js";
+import { removeIfEmpty, removeTree } from "./local-tree.js";
 import { checkDirectory, checkPath, parentOf, temporaryPath } from "./paths.js";
 import { probeFiles } from "./probe.js";
 import { checkWhole } from "./ranges.js";
@@ -209,6 +209,10 @@ class LocalStore implements ObjectStore {
       this.#directories.forget(directory);
       if (!isMissing(error)) throw toStoreError(error, "delete", absolute);
     }
+  }
+
+  deleteEmpty(directory: string): Promise<void> {
+    return removeIfEmpty(this.#files, this.#directories, directory);
   }
 
   async probe(): Promise<void> {

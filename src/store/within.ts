@@ -13,10 +13,11 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
-  const { watch, alias } = store;
+  const { watch, alias, deleteEmpty } = store;
   return {
     ...(watch === undefined ? {} : { watch: (path, changed) => watch.call(store, at(path), changed) }),
     ...(alias === undefined ? {} : { alias: async (path, name) => alias.call(store, at(path), at(name)) }),
+    ...(deleteEmpty === undefined ? {} : { deleteEmpty: async (path) => deleteEmpty.call(store, at(path)) }),
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
     get: async (path) => store.get(at(path)),

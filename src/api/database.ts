@@ -5,7 +5,6 @@
  * table first decide its queue and durability.
  */
 import { branchNames } from "../chores/branch-files.js";
-import type { TableMetrics } from "../commit/meters.js";
 import { noQueueMetrics, type QueueMetrics } from "../commit/queue.js";
 import { ReaderPool } from "../compute/readers/pool.js";
 import { tableDirectory, tableNameOf, VERSIONS } from "../format/layout.js";
@@ -13,7 +12,7 @@ import type { ObjectStore } from "../store/contract.js";
 import { openStore } from "../store/open.js";
 import { isTableError, TableError } from "../support/errors.js";
 import { Lock } from "../support/lock.js";
-import { OpenTable, type TableLines } from "./open-table.js";
+import { type ObservedMetrics, OpenTable, type TableLines } from "./open-table.js";
 import type { Settings } from "./options.js";
 import type { SysSource } from "./sys.js";
 
@@ -21,7 +20,7 @@ export interface DatabaseMetrics {
   /** The counters of all queues together. */
   readonly queue: QueueMetrics;
   /** By name of the table; of a branch, `{table}@{branch}`. */
-  readonly tables: ReadonlyMap<string, TableMetrics & { readonly queue: QueueMetrics }>;
+  readonly tables: ReadonlyMap<string, ObservedMetrics>;
 }
 
 const databases = new Map<string, Database>();

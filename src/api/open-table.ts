@@ -5,7 +5,7 @@
 import { executeGroup, type WriterContext } from "../change/group.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
-import { Maintenance } from "../chores/maintain.js";
+import { Maintenance, type MaintenanceMetrics } from "../chores/maintain.js";
 import type { TableMetrics } from "../commit/meters.js";
 import { explainMissing, explainMissingAtHead } from "../commit/missing-file.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
@@ -45,6 +45,12 @@ export interface TableLines {
 export interface OpenLine {
   readonly branch: string | undefined;
   readonly lines: TableLines;
+}
+
+/** What a process has observed of a table, and what it did to keep it in order. */
+export interface ObservedMetrics extends TableMetrics {
+  readonly queue: QueueMetrics;
+  readonly maintenance: MaintenanceMetrics;
 }
 
 export class OpenTable {
@@ -184,9 +190,13 @@ export class OpenTable {
     return { table: this.shared, codecOf: (snapshot) => this.codecOf(snapshot.manifest), durability, timeoutMs };
   }
 
-  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
-    const { queue, shared } = this;
-    return { ...shared.meters.summary(queue.waits, shared.durable.lag), queue: { ...queue.metrics } };
+  metrics(): ObservedMetrics {
+    const { maintenance, queue, shared } = this;
+    return {
+      ...shared.meters.summary(queue.waits, shared.durable.lag),
+      queue: { ...queue.metrics },
+      maintenance: maintenance.metrics,
+    };
   }
 
   /** A version for one read, which is counted and timed until it is released. */

@@ -3,13 +3,12 @@
 import type { Table as ArrowTable } from "apache-arrow";
 import type { Finding } from "../chores/findings.js";
 import { type VerifyOptions, verifyTable } from "../chores/verify.js";
-import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
 import { Branches } from "./branches.js";
 import { Findings } from "./findings.js";
-import type { OpenTable } from "./open-table.js";
+import type { ObservedMetrics, OpenTable } from "./open-table.js";
 import type { QueryExecutionOptions } from "./query-base.js";
 import type { AddResult } from "./results.js";
 import { searchMany } from "./search-many.js";
@@ -116,7 +115,7 @@ export abstract class OperableTable extends UnbuiltTable {
   }
 
   /** What this process has observed of the table since it opened it. */
-  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
+  metrics(): ObservedMetrics {
     return this.#open.metrics();
   }
 }

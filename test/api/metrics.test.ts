@@ -45,6 +45,17 @@ describe("metrics of a table", () => {
     expect(queue).toEqual(table.writeQueueMetrics());
   });
 
+  test("tell what automatic maintenance did", async () => {
+    const db = await connect("memory://", { maintenance: { minFragments: 2, intervalMs: 0 } });
+    const table = await db.createTable("t", START);
+    expect(table.metrics().maintenance).toMatchObject({ runs: 0, fragmentsRemoved: 0, errors: 0 });
+    for (let id = 3; id < 8; id++) await table.add([{ id, n: 0 }]);
+    await expect.poll(() => table.metrics().maintenance.fragmentsRemoved).toBeGreaterThan(1);
+    expect(table.metrics().maintenance.runs).toBeGreaterThan(0);
+    expect(db.metrics().tables.get("t")?.maintenance).toEqual(table.metrics().maintenance);
+    await db.close();
+  });
+
   test("tell by pairs of operations what became of writes that met others, and what it took", async () => {
     const world = simulate(11);
     const [mine, other] = await world.run(async () => {

@@ -4,8 +4,9 @@ import { branchNotFound, inTurn } from "../chores/branches.js";
 import type { Turn } from "../chores/turn.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
-import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
+import { decodeTag, encodeTag, type TagContents as TagFile, tagFileName, tagOfFileName } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
+import { joinPath } from "../store/paths.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -15,8 +16,6 @@ export interface TagContents {
   readonly branch: string | null;
   readonly manifestSize: number;
 }
-
-const SUFFIX = ".json";
 
 /** A version, and the branch that it belongs to; undefined: the main line. */
 export interface TaggedVersion {
@@ -34,7 +33,7 @@ async function manifestSizeOf(store: ObjectStore, version: number): Promise<numb
 }
 
 function tagPath(name: string): string {
-  return `${REFS_TAGS}/${name}${SUFFIX}`;
+  return joinPath(REFS_TAGS, tagFileName(name));
 }
 
 /** @throws INVALID_ARGUMENT */
@@ -62,8 +61,8 @@ export class Tags {
     this.#checkOpen();
     const tags: [string, TagContents][] = [];
     for (const entry of await this.#table.store.list(REFS_TAGS)) {
-      if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
-      const name = entry.name.slice(0, -SUFFIX.length);
+      const name = entry.kind === "object" ? tagOfFileName(entry.name) : undefined;
+      if (name === undefined) continue;
       const tag = await readTag(this.#table.store, name);
       if (tag === undefined) continue;
       tags.push([name, { version: tag.version, branch: tag.branch ?? null, manifestSize: tag.manifestSize }]);

@@ -62,12 +62,8 @@ export async function copyWindow(
       const stop = lowerBound(offsets[next]!, end);
       if (stop > used) {
         const own = offsets[next]!.subarray(used, stop);
-        const behind = late.data.children.map((column) =>
-          gather(
-            column,
-            own.map((offset) => offset - start),
-          ),
-        );
+        const picked = own.map((offset) => offset - start);
+        const behind = late.data.children.map((column) => gather(column, picked));
         const before = pieces[next]!.batch.data.children.map((column) => sliceColumn(column, used, stop - used));
         const batch = joinColumns(schema, filtered, before, rest, behind, own.length);
         out.push({ fragment, batch, selected: undefined, offsets: own });

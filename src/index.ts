@@ -14,6 +14,7 @@ export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
 export { Findings } from "./api/findings.js";
 export type { InputData } from "./api/input.js";
 export { type MergeExecution, MergeInsertBuilder } from "./api/merge.js";
+export type { ObservedMetrics } from "./api/open-table.js";
 export type { OptimizeOptions, OptimizeStats } from "./api/optimize.js";
 export type { ConnectionOptions, CoordinationMode } from "./api/options.js";
 export { Query } from "./api/query.js";
@@ -44,6 +45,7 @@ export type { AddOptions, UpdateOptions, WriteOptions } from "./api/write-option
 export { BufferedWriter, type WriterData, type WriterOptions } from "./api/writer.js";
 export type { Diagnosis, DoctorOptions } from "./chores/doctor.js";
 export type { Finding, FindingId, Severity } from "./chores/findings.js";
+export type { MaintenanceMetrics, MaintenanceOptions } from "./chores/maintain.js";
 export type { VerifyOptions, VerifyProgress } from "./chores/verify.js";
 export type { Durability } from "./commit/durability.js";
 export type { ConflictCount, TableMetrics } from "./commit/meters.js";

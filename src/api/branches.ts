@@ -5,6 +5,7 @@ import { branchNotFound, createBranch, deleteBranch } from "../chores/branches.j
 import { checkBranchName } from "../format/layout.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { OpenTable } from "./open-table.js";
+import type { Surroundings } from "./operable-table.js";
 import type { Table } from "./table.js";
 import { checkVersion, taggedVersion } from "./tags.js";
 import { notSupported } from "./unbuilt.js";
@@ -29,15 +30,18 @@ interface Origin {
 export class Branches {
   readonly #open: OpenTable;
   readonly #handle: (line: OpenTable) => Table;
+  readonly #checkOpen: () => void;
 
-  /** Made by a table. */
-  constructor(open: OpenTable, handle: (line: OpenTable) => Table) {
+  /** Made by a table. @param of makes handles, and refuses when the table is closed */
+  constructor(open: OpenTable, of: Pick<Surroundings, "handle" | "checkOpen">) {
     this.#open = open;
-    this.#handle = handle;
+    this.#handle = (line) => of.handle(line);
+    this.#checkOpen = () => of.checkOpen();
   }
 
-  /** All branches by name; the main line is not among them. @throws CORRUPT */
+  /** All branches by name; the main line is not among them. @throws CLOSED, CORRUPT */
   async list(): Promise<Record<string, BranchContents>> {
+    this.#checkOpen();
     const found = await readBranches(this.#root.shared.store);
     return Object.fromEntries(
       [...found].map(([name, { parentBranch, parentVersion, manifestSize }]) => [
@@ -56,6 +60,7 @@ export class Branches {
    * UNAVAILABLE, UNKNOWN_OUTCOME
    */
   async create(name: string, fromRef?: string | number | null, fromVersion?: number | null): Promise<Table> {
+    this.#checkOpen();
     checkBranchName(name);
     const { line, version } = await this.#origin(fromRef ?? MAIN, fromVersion ?? undefined);
     const target = this.#open.lineOf(name);
@@ -73,6 +78,7 @@ export class Branches {
    * @throws NOT_FOUND
    */
   async checkout(name: string, version?: number | null): Promise<Table> {
+    this.#checkOpen();
     const line = await openLine(this.#open, name);
     if (version === undefined || version === null) {
       await line.shared.refresh();
@@ -88,6 +94,7 @@ export class Branches {
    * @throws NOT_FOUND; CONFLICT while a branch or a tag stands on it; BUSY while somebody reads or writes it
    */
   async delete(name: string): Promise<void> {
+    this.#checkOpen();
     checkBranchName(name);
     const target = this.#open.lineOf(name);
     const { timeoutMs } = this.#open.settings;

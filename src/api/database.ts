@@ -4,7 +4,7 @@
  * Connections to one place share head, queue and caches of each table; the options of the connection that opens a
  * table first decide its queue and durability.
  */
-import type { TableMetrics } from "../commit/meters.js";
+import { branchNames } from "../chores/branch-files.js";
 import { noQueueMetrics, type QueueMetrics } from "../commit/queue.js";
 import { ReaderPool } from "../compute/readers/pool.js";
 import { tableDirectory, tableNameOf, VERSIONS } from "../format/layout.js";
@@ -12,15 +12,15 @@ import type { ObjectStore } from "../store/contract.js";
 import { openStore } from "../store/open.js";
 import { isTableError, TableError } from "../support/errors.js";
 import { Lock } from "../support/lock.js";
-import { OpenTable, type TableLines } from "./open-table.js";
+import { type ObservedMetrics, OpenTable, type TableLines } from "./open-table.js";
 import type { Settings } from "./options.js";
 import type { SysSource } from "./sys.js";
 
 export interface DatabaseMetrics {
   /** The counters of all queues together. */
   readonly queue: QueueMetrics;
-  /** By name of the table. */
-  readonly tables: ReadonlyMap<string, TableMetrics & { readonly queue: QueueMetrics }>;
+  /** By name of the table; of a branch, `{table}@{branch}`. */
+  readonly tables: ReadonlyMap<string, ObservedMetrics>;
 }
 
 const databases = new Map<string, Database>();
@@ -58,13 +58,16 @@ export class Database {
     return this;
   }
 
-  /** Lets go of the database; the last one drains every queue. */
+  /** Lets go of the database: what was begun gets its answers, and the last one ends everything else. */
   async leave(): Promise<void> {
-    if (--this.#connections > 0) return;
-    this.#onClose();
-    const closed = await Promise.allSettled([...this.#tables.values()].map((table) => table.close()));
-    await this.#readers?.close();
-    await this.store.close();
+    const isLast = --this.#connections === 0;
+    if (isLast) this.#onClose();
+    const tables = [...this.#tables.values()];
+    const closed = await Promise.allSettled(tables.map((table) => (isLast ? table.close() : table.settle())));
+    if (isLast) {
+      await this.#readers?.close();
+      await this.store.close();
+    }
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
@@ -81,12 +84,22 @@ export class Database {
   sysSource(settings: Settings): SysSource {
     return {
       opened: () => this.#opened(),
-      all: async () => (await this.tableNames()).map((name) => this.table(name, settings)),
+      all: async () => {
+        const lines = (await this.tableNames()).map((name) => this.#linesOf(name, settings));
+        return (await Promise.all(lines)).flat();
+      },
       locks: () =>
         [this.#lockOf(settings), ...this.#opened().map((table) => table.shared.publishing)].map((lock) =>
           lock.metrics(),
         ),
     };
+  }
+
+  /** A table and its branches; without those when nobody can tell which there are. */
+  async #linesOf(name: string, settings: Settings): Promise<readonly OpenTable[]> {
+    const main = this.table(name, settings);
+    const branches = await branchNames(main.shared.store).catch(() => []);
+    return [main, ...branches.map((branch) => this.table(name, settings, branch))];
   }
 
   /** Tables of which this process has seen a version. */

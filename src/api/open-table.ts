@@ -6,10 +6,11 @@ import type { WriterContext } from "../change/group.js";
 import { runGroup, serveHandOver } from "../change/hand-over.js";
 import type { TableWrite, WriteResult } from "../change/write.js";
 import type { CompactionContext } from "../chores/compact.js";
-import { Maintenance } from "../chores/maintain.js";
+import { Maintenance, type MaintenanceMetrics } from "../chores/maintain.js";
 import type { Service } from "../commit/leader.js";
 import { Leadership } from "../commit/leadership.js";
 import type { TableMetrics } from "../commit/meters.js";
+import { explainMissing, explainMissingAtHead } from "../commit/missing-file.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
@@ -49,6 +50,12 @@ export interface OpenLine {
   readonly lines: TableLines;
 }
 
+/** What a process has observed of a table, and what it did to keep it in order. */
+export interface ObservedMetrics extends TableMetrics {
+  readonly queue: QueueMetrics;
+  readonly maintenance: MaintenanceMetrics;
+}
+
 export class OpenTable {
   /** Of the table, whatever branch this is. */
   readonly name: string;
@@ -58,10 +65,10 @@ export class OpenTable {
   readonly settings: Settings;
   readonly queue: WriteQueue<TableWrite, WriteResult>;
   readonly maintenance: Maintenance;
-  /** Buffered writers that may still hold rows. */
-  readonly writers = new Set<{ close(): Promise<void> }>();
-  /** Writes that passed the queue by and have no answer yet. */
-  readonly #direct = new Set<Promise<unknown>>();
+  /** Buffered writers that may still hold rows, and whether their connections are open. */
+  readonly writers = new Map<{ close(): Promise<void> }, () => boolean>();
+  /** Writes that have no answer yet. */
+  readonly #taken = new Set<Promise<unknown>>();
   readonly #readers: TableReaders | undefined;
   readonly #lines: TableLines | undefined;
   #closed = false;
@@ -144,23 +151,39 @@ export class OpenTable {
     const properties = checkMetadata(options.metadata);
     const mine: TableWrite = properties === undefined ? write : { ...write, alone: true, properties };
     const isQueued = this.settings.queue.enabled && !options.direct;
-    const result = await (isQueued ? this.queue.submit(mine, options) : this.#runAlone(mine, options.signal));
-    this.maintenance.committed();
-    return result;
+    const taken = isQueued ? this.queue.submit(mine, options) : this.#runAlone(mine, options.signal);
+    this.#taken.add(taken);
+    try {
+      const result = await taken;
+      this.maintenance.committed();
+      return result;
+    } catch (error) {
+      throw await explainMissingAtHead(this.shared, error);
+    } finally {
+      this.#taken.delete(taken);
+    }
   }
 
   /** Executes a write that passes the queue by. */
   async #runAlone(write: TableWrite, signal: AbortSignal | undefined): Promise<WriteResult> {
     if (this.#closed) throw queueClosed();
     if (signal?.aborted) throw canceled(signal.reason);
-    const running = this.#executeAlone(write);
-    this.#direct.add(running);
-    return running.finally(() => this.#direct.delete(running));
+    const [outcome] = await runGroup([write], this.writer());
+    if (outcome !== undefined && "value" in outcome) return outcome.value;
+    throw outcome?.error;
+  }
+
+  /** Ends what connections that are closed have begun, while others go on: resolves when it has its answers. */
+  async settle(): Promise<void> {
+    const left = [...this.writers].filter(([, isConnected]) => !isConnected());
+    const written = await Promise.allSettled(left.map(([writer]) => writer.close()));
+    await Promise.allSettled(this.#taken);
+    for (const one of written) if (one.status === "rejected") throw one.reason;
   }
 
   /** Refuses new writes, and resolves when all that were taken have their answers and background work has ended. */
   async close(): Promise<void> {
-    const written = await Promise.allSettled([...this.writers].map((writer) => writer.close()));
+    const written = await Promise.allSettled([...this.writers.keys()].map((writer) => writer.close()));
     this.#closed = true;
     await this.queue.close();
     await this.idle();
@@ -171,17 +194,11 @@ export class OpenTable {
   /** Resolves when no write and no background work is under way; maintenance rests until the next commit. */
   async idle(): Promise<void> {
     await this.queue.idle();
-    await Promise.allSettled(this.#direct);
+    await Promise.allSettled(this.#taken);
     await this.maintenance.stop();
     await this.shared.quiet();
     await this.shared.contention.rest();
     await this.shared.lease.end();
-  }
-
-  async #executeAlone(write: TableWrite): Promise<WriteResult> {
-    const [outcome] = await runGroup([write], this.writer());
-    if (outcome !== undefined && "value" in outcome) return outcome.value;
-    throw outcome?.error;
   }
 
   writer(): WriterContext {
@@ -200,9 +217,13 @@ export class OpenTable {
     return { table: this.shared, codecOf: (snapshot) => this.codecOf(snapshot.manifest), durability, timeoutMs };
   }
 
-  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
-    const { queue, shared } = this;
-    return { ...shared.meters.summary(queue.waits, shared.durable.lag), queue: { ...queue.metrics } };
+  metrics(): ObservedMetrics {
+    const { maintenance, queue, shared } = this;
+    return {
+      ...shared.meters.summary(queue.waits, shared.durable.lag),
+      queue: { ...queue.metrics },
+      maintenance: maintenance.metrics,
+    };
   }
 
   /** A version for one read, which is counted and timed until it is released. */
@@ -223,7 +244,8 @@ export class OpenTable {
       if (message !== undefined) readChannel.asyncEnd.publish(message);
       release();
     };
-    return { source: this.source(snapshot), release: end, runtime };
+    const explain = (error: unknown) => explainMissing(this.shared, snapshot, error);
+    return { source: this.source(snapshot), release: end, explain, runtime };
   }
 
   source(snapshot: Snapshot): ScanSource {

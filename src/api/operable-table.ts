@@ -3,13 +3,12 @@
 import type { Table as ArrowTable } from "apache-arrow";
 import type { Finding } from "../chores/findings.js";
 import { type VerifyOptions, verifyTable } from "../chores/verify.js";
-import type { TableMetrics } from "../commit/meters.js";
 import type { QueueMetrics } from "../commit/queue.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
 import { Branches } from "./branches.js";
 import { Findings } from "./findings.js";
-import type { OpenTable } from "./open-table.js";
+import type { ObservedMetrics, OpenTable } from "./open-table.js";
 import type { QueryExecutionOptions } from "./query-base.js";
 import type { AddResult } from "./results.js";
 import { searchMany } from "./search-many.js";
@@ -27,6 +26,8 @@ export interface Surroundings {
   readonly shown: ShownVersion;
   checkOpen(): void;
   checkWritable(): void;
+  /** False after the connection was closed. */
+  isConnected(): boolean;
   /** A handle of another line of the same table. */
   handle(line: OpenTable): Table;
 }
@@ -44,18 +45,18 @@ export abstract class OperableTable extends UnbuiltTable {
   /** Holds the version that this handle shows until the snapshot is closed: no cleanup removes what it needs. */
   async snapshot(): Promise<TableSnapshot> {
     const { line } = this.#of.shown;
-    return new TableSnapshot(line, await this.#of.shown.hold());
+    return new TableSnapshot(line, await this.#of.shown.hold(), () => this.#of.isConnected());
   }
 
   async tags(): Promise<Tags> {
     this.#of.checkOpen();
-    return new Tags(this.#open);
+    return new Tags(this.#open, () => this.#of.checkOpen());
   }
 
   /** The branches of the table, whichever of them this handle shows. */
   async branches(): Promise<Branches> {
     this.#of.checkOpen();
-    return new Branches(this.#open, (line) => this.#of.handle(line));
+    return new Branches(this.#open, this.#of);
   }
 
   /** The branch that this handle shows; null: the main line. */
@@ -84,7 +85,7 @@ export abstract class OperableTable extends UnbuiltTable {
   writer(options: WriterOptions & { readonly acknowledge: "commit" }): BufferedWriter<AddResult>;
   writer(options: WriterOptions = {}): BufferedWriter<AddResult | undefined> {
     this.#of.checkWritable();
-    return new BufferedWriter(this.#open, options);
+    return new BufferedWriter(this.#open, options, () => this.#of.isConnected());
   }
 
   /**
@@ -92,6 +93,7 @@ export abstract class OperableTable extends UnbuiltTable {
    * @throws UNAVAILABLE when one of them could not be made durable
    */
   async sync(): Promise<void> {
+    this.#of.checkOpen();
     await this.#open.shared.durable.sync();
   }
 
@@ -101,6 +103,7 @@ export abstract class OperableTable extends UnbuiltTable {
    * @throws UNAVAILABLE when it cannot look; never for what it finds
    */
   verify(options: VerifyOptions = {}): Findings<Finding> {
+    this.#of.checkOpen();
     const { name, store, line } = this.#open.shared;
     const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name), line };
     return new Findings(() => verifyTable(source, options));
@@ -112,7 +115,7 @@ export abstract class OperableTable extends UnbuiltTable {
   }
 
   /** What this process has observed of the table since it opened it. */
-  metrics(): TableMetrics & { readonly queue: QueueMetrics } {
+  metrics(): ObservedMetrics {
     return this.#open.metrics();
   }
 }

@@ -66,35 +66,49 @@ const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_
 const DEFAULT_DATA_FORMAT: DataFormat = "lance";
 const COORDINATION_TIMEOUT_MS = 30_000;
 const READERS_MAX = 64;
+const RUNTIME_PARTS = ["now", "monotonicMs", "random", "uuid", "sleep", "yield", "timer"] as const;
 
 /** @throws INVALID_ARGUMENT naming the option and what it may be */
 export function settingsOf(options: ConnectionOptions): Settings {
-  const { enabled = true, ...queue } = options.queue ?? {};
+  const { enabled = true, ...queue } = group(options.queue, "queue");
+  const coordination = group(options.coordination, "coordination");
+  const maintenance = withoutUndefined(group(options.maintenance, "maintenance"));
   const settings: Settings = {
     readConsistencyMs: atLeast(0, options.readConsistencyInterval ?? 0, "readConsistencyInterval") * 1000,
     durability: oneOf(DURABILITIES, options.durability ?? "full", "durability"),
     dataFormat: checkDataFormat(options.dataFormat ?? DEFAULT_DATA_FORMAT),
-    queue: { ...QUEUE_DEFAULTS, ...withoutUndefined(queue), enabled },
-    coordinationMode: oneOf(MODES, options.coordination?.mode ?? "auto", "coordination.mode"),
-    timeoutMs: atLeast(0, options.coordination?.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
-    leaseTtlMs: atLeast(1, options.coordination?.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
-    maintenance: { ...MAINTENANCE_DEFAULTS, ...withoutUndefined(options.maintenance ?? {}) },
+    queue: { ...QUEUE_DEFAULTS, ...withoutUndefined(queue), enabled: yesOrNo(enabled, "queue.enabled") },
+    coordinationMode: oneOf(MODES, coordination.mode ?? "auto", "coordination.mode"),
+    timeoutMs: atLeast(0, coordination.timeoutMs ?? COORDINATION_TIMEOUT_MS, "coordination.timeoutMs"),
+    leaseTtlMs: atLeast(1, coordination.leaseTtlMs ?? LEASE_DEFAULTS.ttlMs, "coordination.leaseTtlMs"),
+    maintenance: { ...MAINTENANCE_DEFAULTS, ...maintenance },
     readers: checkReaders(options.readers ?? 0),
     stableRowIds: wantsStableRowIds(options.storageOptions) ?? false,
-    runtime: options.runtime ?? systemRuntime,
+    runtime: checkRuntime(options.runtime),
   };
-  atLeast(2, settings.maintenance.minFragments, "maintenance.minFragments");
-  atLeast(0, settings.maintenance.maxDeletedShare, "maintenance.maxDeletedShare");
-  atLeast(0, settings.maintenance.intervalMs, "maintenance.intervalMs");
-  atLeast(1 << 20, settings.maintenance.maxBytes, "maintenance.maxBytes");
-  atLeast(0, settings.maintenance.retentionMs, "maintenance.retentionMs");
-  atLeast(1, settings.queue.capacity, "queue.capacity");
-  atLeast(1, settings.queue.maxBatch, "queue.maxBatch");
-  atLeast(1, settings.queue.maxGroupRows, "queue.maxGroupRows");
-  atLeast(1, settings.queue.maxGroupBytes, "queue.maxGroupBytes");
-  atLeast(0, settings.queue.maxGroupDelayMs, "queue.maxGroupDelayMs");
-  oneOf(["wait", "reject"], settings.queue.whenFull, "queue.whenFull");
+  checkMaintenance(settings.maintenance);
+  checkQueue(settings.queue);
   return settings;
+}
+
+function checkMaintenance(maintenance: MaintenanceOptions): void {
+  yesOrNo(maintenance.auto, "maintenance.auto");
+  atLeast(2, maintenance.minFragments, "maintenance.minFragments");
+  atLeast(0, maintenance.maxDeletedShare, "maintenance.maxDeletedShare");
+  atLeast(0, maintenance.intervalMs, "maintenance.intervalMs");
+  atLeast(1 << 20, maintenance.maxBytes, "maintenance.maxBytes");
+  atLeast(0, maintenance.retentionMs, "maintenance.retentionMs");
+}
+
+function checkQueue(queue: QueueOptions): void {
+  atLeast(1, queue.capacity, "queue.capacity");
+  atLeast(1, queue.maxBatch, "queue.maxBatch");
+  atLeast(1, queue.maxGroupRows, "queue.maxGroupRows");
+  atLeast(1, queue.maxGroupBytes, "queue.maxGroupBytes");
+  atLeast(0, queue.maxGroupDelayMs, "queue.maxGroupDelayMs");
+  if (queue.defaultTimeoutMs !== undefined) atLeast(0, queue.defaultTimeoutMs, "queue.defaultTimeoutMs");
+  yesOrNo(queue.strictGroupCommit, "queue.strictGroupCommit");
+  oneOf(["wait", "reject"], queue.whenFull, "queue.whenFull");
 }
 
 /** @throws INVALID_ARGUMENT */
@@ -104,29 +118,66 @@ export function checkDataFormat(format: unknown): DataFormat {
 
 function checkReaders(readers: unknown): number {
   if (Number.isInteger(atLeast(0, readers, "readers")) && (readers as number) <= READERS_MAX) return readers as number;
-  throw new TableError("INVALID_ARGUMENT", `readers is ${readers}; it has to be a whole number up to ${READERS_MAX}.`, {
-    details: { option: "readers" },
-  });
+  throw new TableError(
+    "INVALID_ARGUMENT",
+    `readers is ${shown(readers)}; it has to be a whole number up to ${READERS_MAX}.`,
+    {
+      details: { option: "readers" },
+    },
+  );
 }
 
 /** LanceDB's storage option, under either of its names; undefined when it is not given. @throws INVALID_ARGUMENT */
 export function wantsStableRowIds(options: Readonly<Record<string, string>> | undefined): boolean | undefined {
-  const value = options?.newTableEnableStableRowIds ?? options?.new_table_enable_stable_row_ids;
+  const { newTableEnableStableRowIds, new_table_enable_stable_row_ids } = group(options, "storageOptions");
+  const value = newTableEnableStableRowIds ?? new_table_enable_stable_row_ids;
   return value === undefined ? undefined : oneOf(["true", "false"], value, "newTableEnableStableRowIds") === "true";
 }
 
 function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: string): T {
   const found = allowed.find((one) => one === value);
   if (found !== undefined) return found;
-  throw new TableError("INVALID_ARGUMENT", `${name} is ${JSON.stringify(value)}; it may be ${allowed.join(", ")}.`, {
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(value)}; it may be ${allowed.join(", ")}.`, {
     details: { option: name },
   });
+}
+
+/** Options that belong together; nothing for an absent one. @throws INVALID_ARGUMENT unless it is an object */
+function group<T extends object>(options: T | null | undefined, name: string): Partial<T> {
+  if (options === undefined || options === null) return {};
+  if (typeof options === "object" && !Array.isArray(options)) return options;
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(options)}; it has to be an object of options.`, {
+    details: { option: name },
+  });
+}
+
+function yesOrNo(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(value)}; it has to be true or false.`, {
+    details: { option: name },
+  });
+}
+
+function checkRuntime(runtime: Runtime | null | undefined): Runtime {
+  const given = group(runtime ?? undefined, "runtime");
+  if (runtime === undefined || runtime === null) return systemRuntime;
+  const missing = RUNTIME_PARTS.find((part) => typeof given[part] !== "function");
+  if (missing === undefined) return runtime;
+  throw new TableError("INVALID_ARGUMENT", `runtime has no function '${missing}', which a runtime needs.`, {
+    details: { option: "runtime" },
+  });
+}
+
+/** A value for a message, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
 /** @throws INVALID_ARGUMENT unless `value` is a number of at least `least` */
 export function atLeast(least: number, value: unknown, name: string): number {
   if (typeof value === "number" && value >= least) return value;
-  throw new TableError("INVALID_ARGUMENT", `${name} is ${String(value)}; it has to be a number of at least ${least}.`, {
+  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(value)}; it has to be a number of at least ${least}.`, {
     details: { option: name },
   });
 }

@@ -19,6 +19,19 @@ export interface QuerySource {
   readonly source: ScanSource;
   readonly runtime: Runtime;
   readonly release: () => void;
+  /** What an error of a read means; one that says that a file is gone may mean that it was lost. */
+  readonly explain: (error: unknown) => Promise<unknown>;
+}
+
+/** Reads a version that is held, and lets it go. */
+export async function readHeld<T>(held: QuerySource, read: (source: ScanSource) => Promise<T>): Promise<T> {
+  try {
+    return await read(held.source);
+  } catch (error) {
+    throw await held.explain(error);
+  } finally {
+    held.release();
+  }
 }
 
 export interface QueryExecutionOptions {
@@ -80,6 +93,8 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
         if (limit.signal?.aborted) throw limit.signal.reason;
         yield batch;
       }
+    } catch (error) {
+      throw await held.explain(error);
     } finally {
       limit?.end();
       held.release();
@@ -120,13 +135,10 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
   /** Runs the query to its end and says what it cost. */
   async analyzePlan(): Promise<string> {
     const held = await this.#open();
-    try {
-      const { source, runtime } = held;
+    return readHeld(held, async (source) => {
       const text = await this.explain(source, true);
-      return await analyze(source, text, runtime, (metrics) => this.run(source, {}, metrics));
-    } finally {
-      held.release();
-    }
+      return await analyze(source, text, held.runtime, (metrics) => this.run(source, {}, metrics));
+    });
   }
 
   protected abstract run(source: ScanSource, execution: Execution, metrics?: ScanMetrics): AsyncIterable<RecordBatch>;

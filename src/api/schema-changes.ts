@@ -17,10 +17,12 @@ import { adoptSchema } from "../data/columns/adopt.js";
 import { typeByName } from "../data/columns/type-names.js";
 import { makeBatch } from "../data/kernels/batches.js";
 import type { UpdateMap } from "../format/operation.js";
-import { findPath, type SchemaNode, type TableSchema } from "../format/schema.js";
+import { findPath, refuseBlob, type SchemaNode, type TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import type { OpenTable } from "./open-table.js";
+
+const encoder = new TextEncoder();
 
 export interface AddColumnsSql {
   readonly name: string;
@@ -80,12 +82,25 @@ export function dropColumnsWrite(names: readonly string[]): AloneWrite {
   );
 }
 
+/** @throws INVALID_ARGUMENT for what is no update, NOT_SUPPORTED for one after which nobody could read the table */
 export function fieldMetadataWrite(updates: readonly FieldMetadataUpdate[]): AloneWrite {
+  if (!Array.isArray(updates) || updates.length === 0) {
+    throw new TableError("INVALID_ARGUMENT", "updateFieldMetadata() needs at least one { path, metadata }.");
+  }
   return alone(async (base) => {
     const fieldMetadata = new Map<number, UpdateMap>();
-    for (const { path, metadata, replace = false } of updates) {
-      const entries = Object.entries(metadata).map(([key, value]) => (value === null ? { key } : { key, value }));
-      fieldMetadata.set(column(base.schema, path).id, { entries, replace });
+    for (const update of updates as readonly FieldMetadataUpdate[]) {
+      const { id } = column(base.schema, update.path);
+      const before = update.replace ? undefined : fieldMetadata.get(id);
+      const entries = [...(before?.entries ?? []), ...metadataEntries(update)];
+      fieldMetadata.set(id, { entries, replace: before?.replace ?? update.replace ?? false });
+    }
+    for (const field of base.manifest.fields) {
+      const entries = fieldMetadata.get(field.id)?.entries ?? [];
+      const added = entries.flatMap(({ key, value }) =>
+        value === undefined ? [] : [[key, encoder.encode(value)] as const],
+      );
+      refuseBlob({ ...field, metadata: new Map(added) });
     }
     return {
       intent: { kind: "update_config", fieldMetadata },
@@ -94,6 +109,19 @@ export function fieldMetadataWrite(updates: readonly FieldMetadataUpdate[]): Alo
       staged: Promise.resolve(),
     };
   });
+}
+
+function metadataEntries({ path, metadata }: FieldMetadataUpdate): UpdateMap["entries"] {
+  const entries = Object.entries(metadata ?? {});
+  const wrong = entries.find(([, value]) => value !== null && typeof value !== "string");
+  if (typeof metadata === "object" && metadata !== null && wrong === undefined) {
+    return entries.map(([key, value]) => (value === null ? { key } : { key, value }));
+  }
+  throw new TableError(
+    "INVALID_ARGUMENT",
+    `Metadata of '${path}' is an object of texts, and null for a key that goes${wrong === undefined ? "" : `, unlike '${wrong[0]}'`}.`,
+    { details: { column: path } },
+  );
 }
 
 function alone(plan: (base: Snapshot) => Promise<AlonePlan>): AloneWrite {

@@ -1,7 +1,7 @@
 /** Several vector searches of one version, which is read once for all of them. */
 import { Table as ArrowTable } from "apache-arrow";
 import { nearestMany, nearestSchema } from "../compute/nearest.js";
-import { type QueryExecutionOptions, type QuerySource, type TimeLimit, timeLimit } from "./query-base.js";
+import { type QueryExecutionOptions, type QuerySource, readHeld, type TimeLimit, timeLimit } from "./query-base.js";
 import type { IntoVector } from "./vector.js";
 import { planOf, VectorQuery } from "./vector-query.js";
 
@@ -18,18 +18,19 @@ export async function searchMany(
   const held = await open();
   let limit: TimeLimit | undefined;
   try {
-    limit = timeLimit(options, held.runtime);
-    const plans = await Promise.all(queries.map((query) => planOf(query, held.source)));
-    const results = await nearestMany(held.source, plans, {
-      ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
-      ...(limit.signal === undefined ? {} : { signal: limit.signal }),
-    });
-    return results.map((batches, i) => {
-      return batches.length > 0 ? new ArrowTable(batches) : new ArrowTable(nearestSchema(held.source, plans[i]!));
+    return await readHeld(held, async (source) => {
+      limit = timeLimit(options, held.runtime);
+      const plans = await Promise.all(queries.map((query) => planOf(query, source)));
+      const results = await nearestMany(source, plans, {
+        ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
+        ...(limit.signal === undefined ? {} : { signal: limit.signal }),
+      });
+      return results.map((batches, i) => {
+        return batches.length > 0 ? new ArrowTable(batches) : new ArrowTable(nearestSchema(source, plans[i]!));
+      });
     });
   } finally {
     limit?.end();
-    held.release();
   }
 }
 

@@ -17,28 +17,27 @@ const truth = (name: string) => new Field(name, new Bool(), true);
 
 /** One row for each lease, for the owner of maintenance, and for the boundary that vacuums left. */
 export const COORDINATION_SCHEMA = new Schema([
-  ...["table", "kind", "holder", "state"].map(text),
+  ...["table", "branch", "kind", "holder", "state"].map(text),
   truth("own"),
   text("host"),
   ...["pid", "threadId"].map(number),
   ...["since", "expires"].map(text),
   ...["ttlMs", "versions", "from", "retiredUpTo"].map(number),
+  text("error"),
 ]);
 
 /** One row for each version that a process needs; with `andNewer`, that one and every newer one. */
 export const READERS_SCHEMA = new Schema([
-  ...["table", "holder", "state"].map(text),
+  ...["table", "branch", "holder", "state"].map(text),
   truth("own"),
   text("host"),
   ...["pid", "threadId", "version"].map(number),
   truth("andNewer"),
-  text("since"),
+  ...["since", "error"].map(text),
 ]);
 
 export async function coordinationRows({ shared }: OpenTable): Promise<readonly Row[]> {
-  const table = shared.name;
   const rows: Row[] = (await readHolders(shared, false)).map(({ holder, state, content }) => ({
-    table,
     kind: "lease",
     holder,
     state,
@@ -50,9 +49,9 @@ export async function coordinationRows({ shared }: OpenTable): Promise<readonly 
     from: content?.from ?? null,
   }));
   const maintainer = await readMaintainer(shared.store);
-  if (maintainer !== undefined) rows.push({ table, kind: "maintenance", ...maintainer });
+  if (maintainer !== undefined) rows.push({ kind: "maintenance", ...maintainer });
   const { upTo, kept } = await readBoundary(shared.store, shared.boundary);
-  if (upTo > 0) rows.push({ table, kind: "retired", retiredUpTo: upTo, versions: kept.size });
+  if (upTo > 0) rows.push({ kind: "retired", retiredUpTo: upTo, versions: kept.size });
   return rows;
 }
 
@@ -62,7 +61,6 @@ export async function readerRows({ shared }: OpenTable): Promise<readonly Row[]>
   return holders.flatMap(({ holder, state, content }): Row[] => {
     if (state !== "live") return [];
     const row = {
-      table: shared.name,
       holder,
       state,
       own: holder === shared.lease.holder,

@@ -6,7 +6,7 @@ import { codecFor } from "../data/codecs.js";
 import { buildBatches } from "../data/columns/build.js";
 import type { Row } from "../data/columns/rows.js";
 import { memoryStore } from "../store/memory.js";
-import { TableError } from "../support/errors.js";
+import { isTableError, TableError } from "../support/errors.js";
 import type { LockMetrics } from "../support/lock.js";
 import { OpenTable } from "./open-table.js";
 import { type Settings, settingsOf } from "./options.js";
@@ -24,7 +24,7 @@ export type SysTable =
   | "fragments"
   | "conflicts";
 
-/** What the tables are made of: `opened` are the tables of this process, `all` those of the database. */
+/** What the tables are made of: `opened` are the tables of this process, `all` those of the database; with branches. */
 export interface SysSource {
   readonly opened: () => readonly OpenTable[];
   readonly all: () => Promise<readonly OpenTable[]>;
@@ -42,11 +42,11 @@ const numbers = (...names: string[]) => names.map((name) => new Field(name, new 
 const DEFINITIONS: Readonly<Record<SysTable, Definition>> = {
   write_queue_metrics: {
     schema: new Schema([
-      ...text("table"),
+      ...text("table", "branch"),
       ...numbers("depth", "admissions", "rejections", "timeouts", "cancellations", "executions", "commits", "failures"),
       ...numbers("groupedBatches", "physicalSyncs", "estimatedSyncsSaved"),
     ]),
-    rows: ({ opened }) => opened().map(({ shared, queue }) => ({ table: shared.name, ...queue.metrics })),
+    rows: ({ opened }) => opened().map((open) => ({ ...lineOf(open), ...open.queue.metrics })),
   },
   process_lock_metrics: {
     schema: new Schema([
@@ -63,43 +63,67 @@ const DEFINITIONS: Readonly<Record<SysTable, Definition>> = {
   },
   process_coordination: {
     schema: COORDINATION_SCHEMA,
-    rows: async ({ all }) => (await Promise.all((await all()).map(coordinationRows))).flat(),
+    rows: (source) => rowsOfAll(source, coordinationRows),
   },
   process_readers: {
     schema: READERS_SCHEMA,
-    rows: async ({ all }) => (await Promise.all((await all()).map(readerRows))).flat(),
+    rows: (source) => rowsOfAll(source, readerRows),
   },
   versions: {
     schema: new Schema([
-      ...text("table"),
+      ...text("table", "branch"),
       ...numbers("version"),
       new Field("timestamp", new TimestampMillisecond(), true),
       ...text("operation", "durability"),
       ...numbers("rows", "fragments"),
+      ...text("error"),
     ]),
-    rows: async ({ all }) => (await Promise.all((await all()).map(versionRows))).flat(),
+    rows: (source) => rowsOfAll(source, versionRows),
   },
   fragments: {
     schema: new Schema([
-      ...text("table"),
+      ...text("table", "branch"),
       ...numbers("version", "fragment", "rows", "deletedRows", "files", "sizeBytes"),
+      ...text("error"),
     ]),
-    rows: async ({ all }) => (await Promise.all((await all()).map(fragmentRows))).flat(),
+    rows: (source) => rowsOfAll(source, fragmentRows),
   },
   conflicts: {
     schema: new Schema([
-      ...text("table", "operation", "winner"),
+      ...text("table", "branch", "operation", "winner"),
       ...numbers("compatible", "rebased", "retried", "failed"),
     ]),
     rows: ({ opened }) =>
-      opened().flatMap(({ shared }) => shared.meters.conflicts().map((pair) => ({ table: shared.name, ...pair }))),
+      opened().flatMap((open) => open.shared.meters.conflicts().map((pair) => ({ ...lineOf(open), ...pair }))),
   },
 };
+
+function lineOf({ name, branch }: OpenTable): Row {
+  return { table: name, branch: branch ?? null };
+}
+
+/**
+ * The rows of every line of every table. One that cannot be read has a single row, whose `error` says why; one that was
+ * removed meanwhile has none.
+ */
+async function rowsOfAll(
+  { all }: SysSource,
+  rowsOf: (open: OpenTable) => Promise<readonly Row[]>,
+): Promise<readonly Row[]> {
+  const lines = (await all()).map(async (open): Promise<readonly Row[]> => {
+    try {
+      return (await rowsOf(open)).map((row) => ({ ...lineOf(open), ...row }));
+    } catch (error) {
+      if (!isTableError(error)) throw error;
+      return error.code === "NOT_FOUND" ? [] : [{ ...lineOf(open), error: `${error.code}: ${error.message}` }];
+    }
+  });
+  return (await Promise.all(lines)).flat();
+}
 
 async function versionRows({ shared }: OpenTable): Promise<readonly Row[]> {
   const versions = await listVersions(shared);
   return versions.map(({ version, timestamp, metadata }) => ({
-    table: shared.name,
     version,
     timestamp,
     operation: metadata.operation ?? null,
@@ -112,7 +136,6 @@ async function versionRows({ shared }: OpenTable): Promise<readonly Row[]> {
 async function fragmentRows({ shared }: OpenTable): Promise<readonly Row[]> {
   const { version, manifest } = await shared.refresh();
   return [...manifest.fragments].map((fragment) => ({
-    table: shared.name,
     version,
     fragment: fragment.id,
     rows: fragment.physicalRows,
@@ -152,6 +175,11 @@ export function sysQuery(name: SysTable, source: SysSource, { runtime }: Setting
       properties: new Map<string, string>(),
     };
     await createFirstVersion(open.shared, proposal, settings);
-    return { source: open.source(await open.shared.refresh()), release: () => {}, runtime };
+    return {
+      source: open.source(await open.shared.refresh()),
+      release: () => {},
+      explain: async (error) => error,
+      runtime,
+    };
   });
 }

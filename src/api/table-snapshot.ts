@@ -12,6 +12,7 @@ import { TableError } from "../support/errors.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import type { OpenTable } from "./open-table.js";
 import { Query, type QuerySource } from "./query.js";
+import { readHeld } from "./query-base.js";
 import type { TableStatistics } from "./results.js";
 import { tableStatistics } from "./statistics.js";
 import { TakeQuery } from "./take-query.js";
@@ -21,12 +22,14 @@ import type { VectorQuery } from "./vector-query.js";
 export class TableSnapshot {
   readonly #open: OpenTable;
   readonly #held: Hold;
+  readonly #isConnected: () => boolean;
   #closed = false;
 
   /** Snapshots are made by a table. */
-  constructor(open: OpenTable, held: Hold) {
+  constructor(open: OpenTable, held: Hold, isConnected: () => boolean) {
     this.#open = open;
     this.#held = held;
+    this.#isConnected = isConnected;
   }
 
   get name(): string {
@@ -34,7 +37,7 @@ export class TableSnapshot {
   }
 
   isOpen(): boolean {
-    return !this.#closed;
+    return !this.#closed && this.#isConnected();
   }
 
   /** Lets the version go; queries that run go on to their end. */
@@ -61,13 +64,10 @@ export class TableSnapshot {
 
   /** Rows of the version, or those for which `filter` is true. @throws SNAPSHOT_EXPIRED */
   async countRows(filter?: SqlInput): Promise<number> {
-    const { source, release } = await this.#source();
-    try {
+    return readHeld(await this.#source(), async (source) => {
       if (filter === undefined) return countRows(source);
       return await countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema)));
-    } finally {
-      release();
-    }
+    });
   }
 
   query(): Query {
@@ -100,7 +100,7 @@ export class TableSnapshot {
   }
 
   #snapshot(): Hold["snapshot"] {
-    if (!this.#closed) return this.#held.snapshot;
+    if (this.isOpen()) return this.#held.snapshot;
     throw new TableError(
       "CLOSED",
       `The snapshot of version ${this.#held.snapshot.version} of table '${this.name}' is closed. Take another one with snapshot().`,

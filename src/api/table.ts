@@ -20,6 +20,7 @@ import { OperableTable } from "./operable-table.js";
 import { type OptimizeOptions, type OptimizeStats, optimizeTable } from "./optimize.js";
 import { reporter } from "./progress.js";
 import { Query } from "./query.js";
+import { readHeld } from "./query-base.js";
 import type {
   AddColumnsResult,
   AddResult,
@@ -63,6 +64,7 @@ export class Table extends OperableTable {
       shown,
       checkOpen: () => this.#checkOpen(),
       checkWritable: () => this.#checkWritable(),
+      isConnected,
       handle: (line) => new Table(line, isConnected),
     });
     this.#open = open;
@@ -165,12 +167,9 @@ export class Table extends OperableTable {
   /** Rows of the version, or those for which `filter` is true. */
   async countRows(filter?: SqlInput): Promise<number> {
     if (filter === undefined) return countRows(this.#shown.line.source(await this.#shown.snapshot()));
-    const { source, release } = await this.#shown.source();
-    try {
-      return await countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema)));
-    } finally {
-      release();
-    }
+    return readHeld(await this.#shown.source(), (source) =>
+      countRows(source, bindFilter(parseSql(filter, "The filter"), queryableSchema(source.schema))),
+    );
   }
 
   query(): Query {

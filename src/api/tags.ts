@@ -1,8 +1,12 @@
 /** Tags: names for versions. Made by compare-and-swap, in the files that native LanceDB reads. */
+import { readBranch } from "../chores/branch-files.js";
+import { branchNotFound, inTurn } from "../chores/branches.js";
+import type { Turn } from "../chores/turn.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import { checkTagName, manifestPath, REFS_TAGS } from "../format/layout.js";
-import { decodeTag, encodeTag, type TagContents as TagFile } from "../format/refs.js";
+import { decodeTag, encodeTag, type TagContents as TagFile, tagFileName, tagOfFileName } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
+import { joinPath } from "../store/paths.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -12,8 +16,6 @@ export interface TagContents {
   readonly branch: string | null;
   readonly manifestSize: number;
 }
-
-const SUFFIX = ".json";
 
 /** A version, and the branch that it belongs to; undefined: the main line. */
 export interface TaggedVersion {
@@ -31,7 +33,7 @@ async function manifestSizeOf(store: ObjectStore, version: number): Promise<numb
 }
 
 function tagPath(name: string): string {
-  return `${REFS_TAGS}/${name}${SUFFIX}`;
+  return joinPath(REFS_TAGS, tagFileName(name));
 }
 
 /** @throws INVALID_ARGUMENT */
@@ -45,19 +47,22 @@ export function checkVersion(version: number): number {
 export class Tags {
   readonly #open: OpenTable;
   readonly #table: SharedTable;
+  readonly #checkOpen: () => void;
 
   /** Made by a table: tags that are created and moved name versions of its branch. */
-  constructor(open: OpenTable) {
+  constructor(open: OpenTable, checkOpen: () => void) {
     this.#open = open;
     this.#table = open.shared;
+    this.#checkOpen = checkOpen;
   }
 
   /** All tags by name, of the main line and of all branches. */
   async list(): Promise<Record<string, TagContents>> {
+    this.#checkOpen();
     const tags: [string, TagContents][] = [];
     for (const entry of await this.#table.store.list(REFS_TAGS)) {
-      if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
-      const name = entry.name.slice(0, -SUFFIX.length);
+      const name = entry.kind === "object" ? tagOfFileName(entry.name) : undefined;
+      if (name === undefined) continue;
       const tag = await readTag(this.#table.store, name);
       if (tag === undefined) continue;
       tags.push([name, { version: tag.version, branch: tag.branch ?? null, manifestSize: tag.manifestSize }]);
@@ -67,11 +72,13 @@ export class Tags {
 
   /** @throws NOT_FOUND; CORRUPT when the manifest of the version has another size than the tag noted */
   async getVersion(name: string): Promise<number> {
+    this.#checkOpen();
     return (await taggedVersion(this.#open, name)).version;
   }
 
-  /** @throws ALREADY_EXISTS, NOT_FOUND when the version does not exist */
+  /** @throws ALREADY_EXISTS; NOT_FOUND when version or branch do not exist; BUSY while branches are made or removed */
   async create(name: string, version: number): Promise<void> {
+    this.#checkOpen();
     checkTagName(name);
     const now = new Date(this.#table.runtime.now()).toISOString();
     const outcome = await this.#held(version, async () => {
@@ -85,8 +92,9 @@ export class Tags {
     }
   }
 
-  /** Moves a tag. @throws NOT_FOUND for the tag or the version */
+  /** Moves a tag. @throws NOT_FOUND for the tag, the version or the branch; BUSY */
   async update(name: string, version: number): Promise<void> {
+    this.#checkOpen();
     const old = await getTag(this.#open, name);
     await this.#held(version, async () => {
       const tag = await this.#tag(version, old.createdAt, new Date(this.#table.runtime.now()).toISOString());
@@ -97,12 +105,33 @@ export class Tags {
 
   /** @throws NOT_FOUND */
   async delete(name: string): Promise<void> {
+    this.#checkOpen();
     await getTag(this.#open, name);
     await this.#table.store.delete(tagPath(name));
   }
 
-  /** The version is pinned until the tag is there to keep it. */
+  /** Whoever deletes a branch looks for its tags first: nobody makes one meanwhile. @throws BUSY */
   async #held<T>(version: number, task: () => Promise<T>): Promise<T> {
+    const { branch, name, settings } = this.#open;
+    if (branch === undefined) return this.#pinned(version, task);
+    const root = this.#open.lineOf(undefined).shared;
+    const tag = async (turn: Turn) => {
+      if ((await readBranch(root.store, branch)) === undefined) throw branchNotFound(name, branch);
+      return this.#pinned(version, async () => {
+        if (await turn.isMine()) return task();
+        throw new TableError(
+          "BUSY",
+          `Another process took over while a version of branch '${branch}' got a tag. Try again.`,
+        );
+      });
+    };
+    return this.#open.exclusively(`tag of a version of branch '${branch}'`, () =>
+      inTurn(root, settings.timeoutMs, tag),
+    );
+  }
+
+  /** The version is pinned until the tag is there to keep it. */
+  async #pinned<T>(version: number, task: () => Promise<T>): Promise<T> {
     const { release } = await this.#table.lease.hold(() => this.#table.open(checkVersion(version)));
     try {
       return await task();

@@ -68,7 +68,7 @@ export class BufferedWriter<A extends AddResult | undefined = undefined> {
   #closed = false;
 
   /** Writers are made by `table.writer()`. */
-  constructor(open: OpenTable, options: WriterOptions) {
+  constructor(open: OpenTable, options: WriterOptions, isConnected: () => boolean) {
     this.#open = open;
     this.#rowsMax = atLeast(1, options.rows ?? ROWS_DEFAULT, "rows");
     this.#bytesMax = atLeast(1, options.bytes ?? BYTES_DEFAULT, "bytes");
@@ -78,7 +78,7 @@ export class BufferedWriter<A extends AddResult | undefined = undefined> {
       throw new TableError("INVALID_ARGUMENT", `acknowledge is ${acknowledge}; it may be "admission" or "commit".`);
     }
     this.#onCommit = acknowledge === "commit";
-    open.writers.add(this);
+    open.writers.set(this, isConnected);
   }
 
   /** Rows in the buffer that takes writes. */

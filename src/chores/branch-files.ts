@@ -5,7 +5,7 @@
 import { BRANCH_TREES, branchDirectory, LINE_DIRECTORIES, REFS_BRANCHES, VERSIONS } from "../format/layout.js";
 import { type BranchContents, branchFileName, branchOfFileName, decodeBranch } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
-import { joinPath, temporaryTarget } from "../store/paths.js";
+import { joinPath, parentOf, temporaryTarget } from "../store/paths.js";
 import { isTableError } from "../support/errors.js";
 
 /** Parts of branch names between slashes, in directories that are looked for. */
@@ -81,4 +81,6 @@ export async function removeBranchFiles(store: ObjectStore, branch: string): Pro
     const target = temporaryTarget(name) ?? name;
     if (kind === "directory" && LINE_DIRECTORIES.includes(target)) await remove(name);
   }
+  // A branch below this one, or below a part of its name, keeps what leads to it.
+  for (let rest = directory; rest !== ""; rest = parentOf(rest)) await store.deleteEmpty?.(rest);
 }

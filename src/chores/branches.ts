@@ -20,7 +20,7 @@ import {
   VERSIONS,
 } from "../format/layout.js";
 import { encodeManifest } from "../format/manifest.js";
-import { type BranchContents, branchFileName, decodeTag, encodeBranch } from "../format/refs.js";
+import { type BranchContents, branchFileName, decodeTag, encodeBranch, tagOfFileName } from "../format/refs.js";
 import { encodeTransaction, type Transaction } from "../format/transaction.js";
 import type { ObjectStore, StagedObject } from "../store/contract.js";
 import { joinPath, temporaryPath, temporaryTarget } from "../store/paths.js";
@@ -285,7 +285,8 @@ async function refuseReferred(store: ObjectStore, name: string): Promise<void> {
     const bytes = await store.get(path).catch((error: unknown) => {
       if (!isTableError(error, "NOT_FOUND")) throw error;
     });
-    if (bytes !== undefined && decodeTag(bytes, path).branch === name) tags.push(entry.name.slice(0, -".json".length));
+    if (bytes !== undefined && decodeTag(bytes, path).branch === name)
+      tags.push(tagOfFileName(entry.name) ?? entry.name);
   }
   if (tags.length > 0) throw refuse("or move these tags", "versions of it are named by tag", tags);
   // Only native LanceDB makes such branches.

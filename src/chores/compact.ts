@@ -6,6 +6,7 @@
  */
 import { commitProposal } from "../commit/commit.js";
 import { DURABILITY_PROPERTY, type Durability } from "../commit/durability.js";
+import { explainMissingAtHead } from "../commit/missing-file.js";
 import type { SharedTable } from "../commit/shared-table.js";
 import type { Snapshot } from "../commit/snapshot.js";
 import type { FragmentCodec } from "../data/codec.js";
@@ -128,8 +129,10 @@ async function runTask(
     };
   } catch (error) {
     // An overwrite or a restore: what was to be compacted is not there any more.
-    if (isTableError(error, "CONFLICT") || isTableError(error, "SNAPSHOT_EXPIRED")) return "lost";
-    throw error;
+    if (isTableError(error, "CONFLICT")) return "lost";
+    const why = await explainMissingAtHead(table, error);
+    if (isTableError(why, "SNAPSHOT_EXPIRED")) return "lost";
+    throw why;
   }
 }
 

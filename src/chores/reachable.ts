@@ -51,14 +51,13 @@ export async function addBranchPaths(
   line: string | undefined,
   paths: Map<string, number>,
 ): Promise<void> {
-  const finished = new Set(await branchNames(store));
   for (const name of await branchDirectories(store)) {
     if (name === line) continue;
     const branch = within(store, branchDirectory(name));
     for (const { version, scheme } of await listVersionNames(branch)) {
-      const manifest = await readManifest(branch, version, scheme).catch((error: unknown) => {
-        // A branch without a reference never was one, so that nobody needs what a power cut tore.
-        if (finished.has(name) || !isTableError(error, "CORRUPT")) throw error;
+      const manifest = await readManifest(branch, version, scheme).catch(async (error: unknown) => {
+        // A branch that has no reference by now never was one, so that nobody needs what a power cut tore.
+        if (!isTableError(error, "CORRUPT") || (await branchNames(store)).includes(name)) throw error;
       });
       if (manifest !== undefined) addPaths(manifest, paths);
     }

@@ -3,7 +3,7 @@
  * everything: CORRUPT.
  */
 import { REFS_TAGS } from "../format/layout.js";
-import { decodeTag } from "../format/refs.js";
+import { decodeTag, tagOfFileName } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath } from "../store/paths.js";
 import { isTableError } from "../support/errors.js";
@@ -24,7 +24,7 @@ export async function readTags(store: ObjectStore, line: string | undefined): Pr
     });
     if (bytes === undefined) continue;
     const { branch, version } = decodeTag(bytes, path);
-    if (branch === line) addName(names, version, name.slice(0, -SUFFIX.length));
+    if (branch === line) addName(names, version, tagOfFileName(name) ?? name);
   }
   return names;
 }

@@ -14,7 +14,7 @@ import {
   TRANSACTIONS,
   VERSIONS,
 } from "../format/layout.js";
-import { branchOfFileName, decodeBranch, decodeTag } from "../format/refs.js";
+import { branchOfFileName, decodeBranch, decodeTag, tagOfFileName } from "../format/refs.js";
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath, nameOf, temporaryTarget } from "../store/paths.js";
 import { within } from "../store/within.js";
@@ -207,7 +207,7 @@ async function* references(store: ObjectStore, directory: string): AsyncGenerato
   for (const entry of await store.list(directory)) {
     if (entry.kind !== "object" || !entry.name.endsWith(SUFFIX)) continue;
     const path = joinPath(directory, entry.name);
-    const name = entry.name.slice(0, -SUFFIX.length);
+    const name = tagOfFileName(entry.name) ?? entry.name;
     try {
       yield { name, path, bytes: await store.get(path) };
     } catch (failure) {

@@ -67,7 +67,7 @@ export async function express(proposal: Proposal, context: ExpressContext): Prom
         configUpserts: intent.config,
       });
     case "rewrite":
-      return rewrite(intent.groups, context);
+      return planWrites(context, (writes) => rewrite(intent.groups, context, writes));
     case "update_config":
       return plain({ ...intent, fieldMetadata: intent.fieldMetadata ?? new Map() });
     case "restore":
@@ -126,6 +126,12 @@ class DeletionWrites {
     return file;
   }
 
+  /** Removes what was begun, after something else failed. */
+  async discard(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+    await Promise.allSettled(this.paths.map((path) => this.#context.store.delete(path)));
+  }
+
   /** The operation, together with the files that it needs. */
   with(operation: Operation): Expressed {
     const written = Promise.all(this.#writes).then(() => {});
@@ -134,24 +140,39 @@ class DeletionWrites {
   }
 }
 
-async function deleteRows(rows: RowSets, context: ExpressContext): Promise<DeletionWrites> {
+/** Nobody knows of the files of a plan that failed half-way: they are removed here. */
+async function planWrites<T>(context: ExpressContext, plan: (writes: DeletionWrites) => Promise<T>): Promise<T> {
   const writes = new DeletionWrites(context);
-  for (const [id, mine] of rows) {
-    const fragment = context.head.fragments.byId(id);
-    assert(fragment !== undefined, "a fragment whose rows are deleted is still there after a compatible verdict");
-    const gone = await context.deletions(fragment);
-    assert(gone === undefined || !gone.intersects(mine), "no row is deleted twice");
-    writes.set(fragment, gone === undefined ? mine : gone.union(mine));
+  try {
+    return await plan(writes);
+  } catch (error) {
+    await writes.discard();
+    throw error;
   }
-  return writes;
+}
+
+function deleteRows(rows: RowSets, context: ExpressContext): Promise<DeletionWrites> {
+  return planWrites(context, async (writes) => {
+    for (const [id, mine] of rows) {
+      const fragment = context.head.fragments.byId(id);
+      assert(fragment !== undefined, "a fragment whose rows are deleted is still there after a compatible verdict");
+      const gone = await context.deletions(fragment);
+      assert(gone === undefined || !gone.intersects(mine), "no row is deleted twice");
+      writes.set(fragment, gone === undefined ? mine : gone.union(mine));
+    }
+    return writes;
+  });
 }
 
 /**
  * Rows that were deleted from old fragments after they were copied are deleted from the copies. An old fragment that
  * is no longer there lost its last row meanwhile, and a group of which nothing is left says nothing.
  */
-async function rewrite(groups: readonly RewriteGroup[], context: ExpressContext): Promise<Expressed> {
-  const writes = new DeletionWrites(context);
+async function rewrite(
+  groups: readonly RewriteGroup[],
+  context: ExpressContext,
+  writes: DeletionWrites,
+): Promise<Expressed> {
   const expressed: { oldFragments: readonly Fragment[]; newFragments: readonly Fragment[] }[] = [];
   let nextId = (context.head.maxFragmentId ?? -1) + 1;
   for (const group of groups) {

@@ -27,7 +27,9 @@ import { TableMeters } from "./meters.js";
 import { Snapshot } from "./snapshot.js";
 import { headError } from "./unreadable-head.js";
 
-const VECTORS_MAX = 4096;
+const VECTORS_BYTES_MAX = 64 << 20;
+/** What an entry of the cache costs beside its rows, about. */
+const VECTOR_ENTRY_BYTES = 256;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
 /** How long a vacuum that has announced what goes may take until it is gone or put back. */
@@ -62,7 +64,10 @@ export class SharedTable {
   /** What this process needs of the table, for vacuums to respect. */
   readonly lease: Lease;
   readonly hint: HintMemo = { identity: undefined, version: 0 };
-  readonly #vectors = new LruCache<string, DeletionVector>(VECTORS_MAX);
+  readonly #vectors = new LruCache<string, DeletionVector>(
+    VECTORS_BYTES_MAX,
+    ({ sizeBytes }) => VECTOR_ENTRY_BYTES + sizeBytes,
+  );
   readonly #transactions = new LruCache<string, Transaction>(TRANSACTIONS_MAX);
   readonly #hintWriter: HintWriter;
   #head: Snapshot | undefined;
@@ -120,9 +125,7 @@ export class SharedTable {
           : await refreshHead(this.store, known.head, this.hint, this.boundary, this.seen());
       if (head === undefined) {
         this.#head = undefined;
-        throw new TableError("NOT_FOUND", `Table '${this.name}' was not found in ${this.store.display}.`, {
-          details: { table: this.name },
-        });
+        throw this.#notFound();
       }
       if (known !== undefined && sameHead(known.head, head)) return this.#looked(this.#head ?? known, startedMs);
       const snapshot = await this.#read(head);
@@ -132,6 +135,20 @@ export class SharedTable {
     throw new TableError(
       "UNAVAILABLE",
       `The newest version of table '${this.name}' was removed ${LOADS_MAX} times while it was being read. Try again.`,
+    );
+  }
+
+  #notFound(): TableError {
+    const { branch } = this.line;
+    if (branch === undefined) {
+      const message = `Table '${this.name}' was not found in ${this.store.display}.`;
+      return new TableError("NOT_FOUND", message, { details: { table: this.name } });
+    }
+    const table = this.name.slice(0, -`@${branch}`.length);
+    return new TableError(
+      "NOT_FOUND",
+      `Branch '${branch}' of table '${table}' was not found: it was deleted, or the table was dropped. branches().list() shows what there is.`,
+      { details: { table, branch } },
     );
   }
 

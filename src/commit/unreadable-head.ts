@@ -12,12 +12,20 @@ import { isTableError, TableError } from "../support/errors.js";
  * @param title the name of the table; of a branch `{table}@{branch}`
  */
 export function repairCommand(store: ObjectStore, title: string): string {
+  return doctorCommand(store, title, "fix");
+}
+
+/** The same, to have it looked at; with "fix", also repaired. */
+export function doctorCommand(store: ObjectStore, title: string, and?: "fix"): string {
   const [table = title, branch] = title.split("@");
-  if (store.scheme !== "file") return `connection.doctor({ table: ${JSON.stringify(table)}, fix: true })`;
+  const fix = and === "fix";
+  if (store.scheme !== "file") {
+    return `connection.doctor({ table: ${JSON.stringify(table)}${fix ? ", fix: true" : ""} })`;
+  }
   const below = branch === undefined ? "" : `/${branchDirectory(branch)}`;
   const directory = store.display.slice(0, store.display.length - below.length);
   const database = directory.slice(0, directory.lastIndexOf("/")) || "/";
-  return `npx joust doctor ${quoted(database)} ${table} --fix`;
+  return `npx joust doctor ${quoted(database)} ${table}${fix ? " --fix" : ""}`;
 }
 
 /** `error` as it was, unless it says that the manifest of the newest version is damaged. */

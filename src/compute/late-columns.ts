@@ -5,7 +5,9 @@
  */
 import type { Data, RecordBatch } from "apache-arrow";
 import type { FragmentReader } from "../data/fragment.js";
-import { concatBatches, makeBatch, sliceRows } from "../data/kernels/batches.js";
+import { concatBatches, makeBatch, sliceColumn, sliceRows } from "../data/kernels/batches.js";
+import { gather } from "../data/kernels/gather.js";
+import type { ScratchPool } from "../data/scratch.js";
 import type { TableSchema } from "../format/schema.js";
 import { copyPiece, type Piece, pieceOffsets, pieceRows } from "./piece.js";
 import { STEP_ROWS, type Window } from "./plan.js";
@@ -28,14 +30,54 @@ export async function completeMatches(
   }
   const read: RecordBatch[] = [];
   for await (const batch of reader.read({ schema: rest, rows: { offsets } })) read.push(batch);
-  const early = concatBatches(pieces.map((piece) => copyPiece(piece).batch)).data.children;
+  const copies = pieces.map((piece) => (piece.selected === undefined ? piece : copyPiece(piece)).batch);
+  const early = concatBatches(copies).data.children;
   const batch = joinColumns(schema, filtered, early, rest, concatBatches(read).data.children, rows);
   return { fragment: reader.fragment, batch, selected: undefined, offsets };
 }
 
 /**
- * The pieces with all columns: the rest is read for the whole window, which costs less than to ask for its rows one by
- * one when many of them match.
+ * Copies of the matching rows with all columns: the rest is read from the first of them to the last, which costs less
+ * than to ask for rows one by one when many match.
+ */
+export async function copyWindow(
+  reader: FragmentReader,
+  pieces: readonly Piece[],
+  schema: TableSchema,
+  rest: TableSchema,
+  filtered: TableSchema,
+  scratch: ScratchPool,
+): Promise<Piece[]> {
+  const { fragment } = reader;
+  const offsets = pieces.map(pieceOffsets);
+  const out: Piece[] = [];
+  let next = 0;
+  let used = 0;
+  const rows = { start: offsets[0]![0]!, end: offsets.at(-1)!.at(-1)! + 1 };
+  let { start } = rows;
+  for await (const late of reader.read({ schema: rest, rows, batchRows: STEP_ROWS, scratch })) {
+    const end = start + late.numRows;
+    // Files may end their batches of these columns at other rows than those of the filter's columns.
+    for (; next < pieces.length; next++, used = 0) {
+      const stop = lowerBound(offsets[next]!, end);
+      if (stop > used) {
+        const own = offsets[next]!.subarray(used, stop);
+        const picked = own.map((offset) => offset - start);
+        const behind = late.data.children.map((column) => gather(column, picked));
+        const before = pieces[next]!.batch.data.children.map((column) => sliceColumn(column, used, stop - used));
+        const batch = joinColumns(schema, filtered, before, rest, behind, own.length);
+        out.push({ fragment, batch, selected: undefined, offsets: own });
+      }
+      used = stop;
+      if (stop < offsets[next]!.length) break;
+    }
+    start = end;
+  }
+  return out;
+}
+
+/**
+ * The pieces with all columns, none of them copied: for who only looks at them.
  * @param late the batches of `rest` in the window, when somebody has them already
  */
 export async function completeWindow(

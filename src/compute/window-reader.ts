@@ -11,7 +11,7 @@ import type { Fragment } from "../format/fragment.js";
 import type { TableSchema } from "../format/schema.js";
 import type { BoundExpression } from "./expression/evaluate.js";
 import { selectRows } from "./expression/evaluate.js";
-import { completeMatches, completeWindow } from "./late-columns.js";
+import { completeMatches, completeWindow, copyWindow } from "./late-columns.js";
 import { copyPiece, type Piece, pickColumns, pieceRows } from "./piece.js";
 import { type ColumnNeeds, type RowSource, rowBytes, STEP_ROWS, type Window, without } from "./plan.js";
 import { provesEmpty } from "./prune-fragment.js";
@@ -146,40 +146,38 @@ export class WindowReader {
     memo: WindowMemo | undefined,
   ): Promise<Piece[]> {
     const { filterNeeds, schema, shared, signal } = this.#request;
+    const { scratch } = this.#source.cache;
+    const rest = without(schema, filterNeeds.schema);
+    const early = without(schema, rest);
     const sequences = await loadRowSequences(this.#source, window.fragment, filterNeeds);
     const batches = await this.#sharedBatches(reader, window, filterNeeds.schema, memo);
+    // Who only looks gets the columns where they lie; others get copies of what matches, so that all that is read may lie
+    // in memory that is used again.
+    const copies = shared !== true && early.nodes.length > 0;
+    const request = { schema: filterNeeds.schema, rows: window, batchRows: STEP_ROWS };
+    const read = () => reader.read(shared === true && early.nodes.length > 0 ? request : { ...request, scratch });
     const pieces: Piece[] = [];
     let start = window.start;
     let matched = 0;
-    for await (const batch of batches ??
-      reader.read({ schema: filterNeeds.schema, rows: window, batchRows: STEP_ROWS })) {
+    for await (const batch of batches ?? read()) {
       throwIfAborted(signal);
       const live = liveRows(deleted, start, batch.numRows);
       const input = withRowNumbers(batch, window.fragment.id, start, filterNeeds, sequences);
       const selected = selectRows(filter, input, live);
       if (selected.length > 0) {
         matched += selected.length;
-        pieces.push({ fragment: window.fragment, batch, selected, offsets: start });
+        const piece = { fragment: window.fragment, batch: pickColumns(batch, early), selected, offsets: start };
+        pieces.push(copies ? copyPiece(piece) : piece);
       }
       start += batch.numRows;
     }
-    if (pieces.length === 0) return [];
-    const rest = without(schema, filterNeeds.schema);
-    if (rest.nodes.length === 0) {
-      const narrow = pieces.map((piece) => ({ ...piece, batch: pickColumns(piece.batch, schema) }));
-      return batches === undefined || shared === true || schema.nodes.length === 0 ? narrow : narrow.map(copyPiece);
-    }
+    if (pieces.length === 0 || rest.nodes.length === 0) return pieces;
     if (matched * LONE_ROW_BYTES < (window.end - window.start) * rowBytes(rest)) {
-      return [await completeMatches(reader, pieces, schema, rest, filterNeeds.schema)];
+      return [await completeMatches(reader, pieces, schema, rest, early)];
     }
-    if (shared === true) {
-      const late = await this.#sharedBatches(reader, window, rest, memo);
-      return await completeWindow(reader, window, pieces, schema, rest, filterNeeds.schema, late);
-    }
-    // What the cache holds is not handed out, so that nobody can change it there.
-    return batches === undefined
-      ? await completeWindow(reader, window, pieces, schema, rest, filterNeeds.schema)
-      : await completeWindow(reader, window, pieces, schema, schema, without(schema, schema));
+    if (shared !== true) return await copyWindow(reader, pieces, schema, rest, early, scratch);
+    const late = await this.#sharedBatches(reader, window, rest, memo);
+    return await completeWindow(reader, window, pieces, schema, rest, early, late);
   }
 
   /** The window's batches from the cache or the memo; undefined when neither may hold them. */

@@ -7,6 +7,7 @@
 import type { Bytes, ObjectStore, ReadHandle } from "../store/contract.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { ByteSource } from "./codec.js";
+import type { Scratch } from "./scratch.js";
 
 /** Files up to this size are read whole. */
 export const WHOLE_FILE_BYTES_MAX = 1 << 20;
@@ -37,6 +38,7 @@ export class FileBytes implements ByteSource {
   readonly #counters: ReadCounters;
   #whole: Promise<Bytes> | undefined;
   #handle: Promise<ReadHandle> | undefined;
+  #identity: string | undefined;
   #users = 0;
   #pending: PendingRead[] = [];
 
@@ -58,6 +60,10 @@ export class FileBytes implements ByteSource {
     return new FileBytes(store, path, info.sizeBytes, counters);
   }
 
+  get identity(): string | undefined {
+    return this.#identity;
+  }
+
   /** Between `acquire` and `release` the file stays open, so that it stays readable when somebody unlinks it. */
   acquire(): void {
     this.#users++;
@@ -74,8 +80,9 @@ export class FileBytes implements ByteSource {
     );
   }
 
-  read(start: number, end: number): Promise<Bytes> {
-    if (this.sizeBytes <= WHOLE_FILE_BYTES_MAX) return this.#readWhole(start, end);
+  read(start: number, end: number, scratch?: Scratch): Promise<Bytes> {
+    if (this.sizeBytes <= WHOLE_FILE_BYTES_MAX) return this.#readWhole(start, end, scratch);
+    if (scratch !== undefined) return this.#request(start, end, scratch.take(end - start));
     if (end - start > MERGE_RANGE_BYTES_MAX) return this.#request(start, end);
     return new Promise((resolve, reject) => {
       this.#pending.push({ start, end, resolve, reject });
@@ -83,11 +90,12 @@ export class FileBytes implements ByteSource {
     });
   }
 
-  async #readWhole(start: number, end: number): Promise<Bytes> {
+  async #readWhole(start: number, end: number, scratch: Scratch | undefined): Promise<Bytes> {
     this.#whole ??= this.#fetchWhole();
     const bytes = await this.#whole;
     if (end > bytes.length || start > end) throw outside(this.path, start, end, bytes.length);
-    return start === 0 && end === bytes.length ? bytes : bytes.slice(start, end);
+    if (start === 0 && end === bytes.length) return bytes;
+    return scratch === undefined ? bytes.slice(start, end) : bytes.subarray(start, end);
   }
 
   async #fetchWhole(): Promise<Bytes> {
@@ -127,14 +135,14 @@ export class FileBytes implements ByteSource {
     }
   }
 
-  async #request(start: number, end: number): Promise<Bytes> {
+  async #request(start: number, end: number, into?: Bytes): Promise<Bytes> {
     this.acquire();
     try {
       this.#handle ??= this.#openHandle();
       const handle = await this.#handle;
       this.#counters.requests++;
       this.#counters.bytes += end - start;
-      return await handle.read(start, end);
+      return await handle.read(start, end, into);
     } catch (error) {
       throw missingMeansExpired(error, this.path);
     } finally {
@@ -147,7 +155,10 @@ export class FileBytes implements ByteSource {
       this.#handle = undefined;
       throw error;
     });
-    if (handle.sizeBytes === this.sizeBytes) return handle;
+    if (handle.sizeBytes === this.sizeBytes) {
+      this.#identity = handle.identity;
+      return handle;
+    }
     this.#handle = undefined;
     await handle.close();
     throw wrongSize(this.path, this.sizeBytes, handle.sizeBytes);

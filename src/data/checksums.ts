@@ -10,6 +10,7 @@ import { crc32 } from "node:zlib";
 import type { DataFile } from "../format/fragment.js";
 import { TableError } from "../support/errors.js";
 import type { ByteSource } from "./codec.js";
+import type { Scratch } from "./scratch.js";
 
 const BLOCK_BYTES = 16_384;
 const MAGIC = new TextEncoder().encode("JOUSTSUM");
@@ -118,11 +119,20 @@ export function isIntact(file: Uint8Array, footerStart: number, path: string): b
 interface Request {
   readonly start: number;
   readonly end: number;
+  readonly scratch: Scratch | undefined;
   readonly resolve: (bytes: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A data file whose every byte is checked when it is read. Reads of one moment are merged where they touch. */
+/** What is read of blocks that are known to be good begins at a multiple of this, as columns do in the file. */
+const ALIGNMENT = 64;
+
+/**
+ * A data file whose every block is checked when it is read first. Reads of one moment are merged where they touch.
+ *
+ * A block that was good is not checked again as long as this object lives and the file under the path is the same one:
+ * files never change, and damage that comes later is for `verify` and the doctor, which open files anew.
+ */
 export class CheckedFile {
   readonly path: string;
   /** Bytes covered by block checksums: where the section begins. */
@@ -131,6 +141,10 @@ export class CheckedFile {
   readonly footer: Uint8Array;
   readonly #source: ByteSource;
   readonly #crcs: Uint32Array;
+  /** 1 for each block that was read whole and was good. */
+  readonly #good: Uint8Array;
+  /** The file in which they were. */
+  #identity: string | undefined;
   #pending: Request[] = [];
   #whole: Uint8Array | undefined;
 
@@ -139,6 +153,8 @@ export class CheckedFile {
     this.#source = source;
     this.footer = footer;
     this.#crcs = crcs;
+    this.#good = new Uint8Array(crcs.length);
+    this.#identity = source.identity;
     this.dataBytes = dataBytes;
   }
 
@@ -172,24 +188,29 @@ export class CheckedFile {
     if (crcs.length !== Math.ceil(file.dataBytes / BLOCK_BYTES))
       throw corrupt(path, file.dataBytes, "wrong number of checksums");
     if (tailStart === 0) {
-      file.#verify(tail.subarray(0, file.dataBytes), 0);
+      file.#verify(tail.subarray(0, file.dataBytes), 0, file.#identity);
       file.#whole = tail;
     }
     return file;
   }
 
-  /** Bytes [start, end) of the data, checked. Ranges beyond the data are CORRUPT: somebody's pointer is wrong. */
-  read(start: number, end: number): Promise<Uint8Array> {
+  /**
+   * Bytes [start, end) of the data, good ones; with `scratch` as a `ByteSource` gives them. Ranges beyond the data are
+   * CORRUPT: somebody's pointer is wrong.
+   */
+  read(start: number, end: number, scratch?: Scratch): Promise<Uint8Array> {
     if (!(start >= 0 && end >= start && end <= this.dataBytes)) {
       return Promise.reject(
         corrupt(this.path, start, `a reference to bytes ${start} to ${end}, outside the file's data`),
       );
     }
     // What is kept is not handed out: a caller may write into the columns that it gets.
-    if (this.#whole !== undefined) return Promise.resolve(this.#whole.slice(start, end));
+    if (this.#whole !== undefined) {
+      return Promise.resolve(scratch === undefined ? this.#whole.slice(start, end) : this.#whole.subarray(start, end));
+    }
     if (start === end) return Promise.resolve(new Uint8Array(0));
     return new Promise((resolve, reject) => {
-      this.#pending.push({ start, end, resolve, reject });
+      this.#pending.push({ start, end, scratch, resolve, reject });
       if (this.#pending.length === 1) queueMicrotask(() => this.#flush());
     });
   }
@@ -200,33 +221,64 @@ export class CheckedFile {
     let group: Request[] = [];
     let groupEnd = -1;
     for (const request of requests) {
-      if (group.length > 0 && request.start > groupEnd) {
-        void this.#serve(group, groupEnd);
+      if (group.length > 0 && (request.start > groupEnd || request.scratch !== group[0]!.scratch)) {
+        void this.#serve(group);
         group = [];
       }
       group.push(request);
       groupEnd = Math.max(group.length === 1 ? 0 : groupEnd, blockEnd(request.end, this.dataBytes));
     }
-    if (group.length > 0) void this.#serve(group, groupEnd);
+    if (group.length > 0) void this.#serve(group);
   }
 
-  async #serve(group: readonly Request[], end: number): Promise<void> {
+  async #serve(group: readonly Request[]): Promise<void> {
     try {
-      const start = group[0]!.start - (group[0]!.start % BLOCK_BYTES);
-      const bytes = await this.#source.read(start, end);
-      if (bytes.byteLength !== end - start) throw corrupt(this.path, start, "the file is shorter than its footer says");
-      this.#verify(bytes, start);
+      const { start, bytes } = await this.#readChecked(group);
       for (const request of group) request.resolve(bytes.subarray(request.start - start, request.end - start));
     } catch (error) {
       for (const request of group) request.reject(error);
     }
   }
 
-  /** `bytes` begin at a block boundary and end at one, or at the end of the data. */
-  #verify(bytes: Uint8Array, start: number): void {
-    for (let at = 0, block = start / BLOCK_BYTES; at < bytes.byteLength; at += BLOCK_BYTES, block++) {
-      if (crc32(bytes.subarray(at, at + BLOCK_BYTES)) === this.#crcs[block]) continue;
-      throw corrupt(this.path, start + at, "the bytes differ from their checksum");
+  /** What the group asks for, with all of each block that is not known to be good yet. */
+  async #readChecked(group: readonly Request[]): Promise<{ readonly start: number; readonly bytes: Uint8Array }> {
+    const { identity } = this.#source;
+    const first = group[0]!.start;
+    const last = group.reduce((most, { end }) => Math.max(most, end), 0);
+    const knowsFirst = this.#isGood(first, identity);
+    const knowsLast = this.#isGood(last - 1, identity);
+    const start = first - (first % (knowsFirst ? ALIGNMENT : BLOCK_BYTES));
+    const end = knowsLast ? last : blockEnd(last, this.dataBytes);
+    const bytes = await this.#source.read(start, end, group[0]!.scratch);
+    if (bytes.byteLength !== end - start) throw corrupt(this.path, start, "the file is shorter than its footer says");
+    // Another file has come under this name: what is known of the old one says nothing about these bytes.
+    if ((knowsFirst || knowsLast) && this.#source.identity !== identity) return await this.#readChecked(group);
+    this.#verify(bytes, start, identity);
+    return { start, bytes };
+  }
+
+  #isGood(offset: number, identity: string | undefined): boolean {
+    return this.#identity === identity && this.#good[Math.floor(offset / BLOCK_BYTES)] === 1;
+  }
+
+  /**
+   * Checks the blocks of [start, start + length) that are not known to be good; those are there as a whole.
+   * @param identity the file that was there before the bytes were read
+   */
+  #verify(bytes: Uint8Array, start: number, identity: string | undefined): void {
+    if (this.#source.identity !== this.#identity) {
+      this.#identity = this.#source.identity;
+      this.#good.fill(0);
+    }
+    const isSame = identity === this.#identity;
+    const end = start + bytes.byteLength;
+    for (let block = Math.floor(start / BLOCK_BYTES); block * BLOCK_BYTES < end; block++) {
+      if (isSame && this.#good[block] === 1) continue;
+      const from = block * BLOCK_BYTES;
+      if (crc32(bytes.subarray(from - start, from - start + BLOCK_BYTES)) !== this.#crcs[block]) {
+        throw corrupt(this.path, from, "the bytes differ from their checksum");
+      }
+      if (isSame) this.#good[block] = 1;
     }
   }
 }

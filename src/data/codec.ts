@@ -8,6 +8,7 @@ import type { RecordBatch } from "apache-arrow";
 import type { DataFile } from "../format/fragment.js";
 import type { TableSchema } from "../format/schema.js";
 import type { Bytes } from "../store/contract.js";
+import type { Scratch, ScratchPool } from "./scratch.js";
 
 export type DataFormat = "lance" | "arrow" | "parquet";
 
@@ -26,8 +27,13 @@ export interface ColumnStatistics {
 export interface ByteSource {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Bytes [start, end), fresh buffer starting at offset 0. */
-  read(start: number, end: number): Promise<Bytes>;
+  /** Another one once another file was found under the path; may be unknown before the first read. */
+  readonly identity?: string | undefined;
+  /**
+   * Bytes [start, end), fresh buffer starting at offset 0. With `scratch` they may lie in its memory, or in memory that
+   * is kept: whoever asked looks at them until the scratch is reset, and writes nothing there.
+   */
+  read(start: number, end: number, scratch?: Scratch): Promise<Bytes>;
 }
 
 /** Which rows of a file, by physical offset: a range, or ascending offsets without duplicates. */
@@ -40,6 +46,8 @@ export interface ReadRequest {
   readonly rows?: RowSelection;
   /** Upper bound for the rows of one batch. */
   readonly batchRows?: number;
+  /** Batches are looked at only until the next one is asked for: they may lie in memory of this pool. */
+  readonly scratch?: ScratchPool;
 }
 
 export interface DataFileReader {

@@ -13,6 +13,7 @@ import { TableError } from "../support/errors.js";
 import { LruCache } from "../support/lru-cache.js";
 import { FileBytes, type ReadCounters, WHOLE_FILE_BYTES_MAX } from "./byte-source.js";
 import type { DataFileReader, FragmentCodec } from "./codec.js";
+import { ScratchPool } from "./scratch.js";
 
 /** Enough for footers of thousands of files. */
 export const CACHE_BYTES_DEFAULT = 64 << 20;
@@ -34,6 +35,7 @@ export interface FileCacheOptions {
   readonly codecs: readonly FragmentCodec[];
   readonly cacheBytesMax?: number;
   readonly keptBytesMax?: number;
+  readonly scratch?: ScratchPool;
 }
 
 interface Kept {
@@ -48,12 +50,15 @@ export class FileCache {
   readonly #codecs: readonly FragmentCodec[];
   readonly #open: LruCache<string, { readonly weight: number; readonly value: Promise<unknown> }>;
 
+  /** Memory for batches that are looked at and forgotten. */
+  readonly scratch: ScratchPool;
   /** The most bytes of batches that are kept. */
   readonly keptBytesMax: number;
   readonly #kept: LruCache<string, Kept>;
 
   constructor(options: FileCacheOptions) {
     this.store = options.store;
+    this.scratch = options.scratch ?? new ScratchPool();
     this.#codecs = options.codecs;
     this.#open = new LruCache(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT, (entry) => entry.weight);
     this.keptBytesMax = options.keptBytesMax ?? KEPT_BYTES_DEFAULT;

@@ -26,6 +26,11 @@ export class DeletionVector {
     return this.offsets.length;
   }
 
+  /** What it holds in memory. */
+  get sizeBytes(): number {
+    return this.offsets.byteLength;
+  }
+
   has(offset: number): boolean {
     return this.offsets[lowerBound(this.offsets, offset)] === offset;
   }

@@ -113,7 +113,7 @@ function tagNameProblem(name: unknown): string | undefined {
     return "it may not begin or end with a period, nor hold two in a row";
   }
   if (name.endsWith(".lock")) return "it may not end with .lock";
-  if (Buffer.byteLength(name) > NAME_BYTES_MAX - ".json".length) return "it is too long for a file name";
+  if (encodeURIComponent(name).length > NAME_BYTES_MAX - ".json".length) return "it is too long for a file name";
   return undefined;
 }
 

@@ -87,6 +87,17 @@ export function branchFileName(branch: string): string {
   return encodeURIComponent(branch) + SUFFIX;
 }
 
+/** File name of a tag's file: letters beyond ASCII as in a URL. */
+export function tagFileName(tag: string): string {
+  return encodeURIComponent(tag) + SUFFIX;
+}
+
+/** The tag that a file below `_refs/tags` stands for; undefined for a name that no tag can have. */
+export function tagOfFileName(fileName: string): string | undefined {
+  const name = branchOfFileName(fileName);
+  return name === undefined || tagFileName(name) !== fileName || name.includes("/") ? undefined : name;
+}
+
 /** The branch that a file below `_refs/branches` stands for; undefined for a name that no branch can have. */
 export function branchOfFileName(fileName: string): string | undefined {
   if (!fileName.endsWith(SUFFIX) || fileName.startsWith(".tmp")) return undefined;

@@ -169,8 +169,11 @@ function nodeOf(field: LanceField, all: ReadonlyMap<number, readonly LanceField[
   return { id: field.id, field: new Field(field.name, type, field.nullable, textMetadata(field.metadata)), children };
 }
 
-/** Values of a blob column lie outside the pages that its type stands for, so that none may be read or written as it. */
-function refuseBlob({ name, metadata, extensionName }: LanceField): void {
+/**
+ * Values of a blob column lie outside the pages that its type stands for, so that none may be read or written as it.
+ * @throws NOT_SUPPORTED for one
+ */
+export function refuseBlob({ name, metadata, extensionName }: LanceField): void {
   const said = (key: string) => textDecoder.decode(metadata.get(key));
   const names = [extensionName, said(EXTENSION_NAME_KEY)];
   if (said(BLOB_KEY) !== "true" && !names.includes(BLOB_EXTENSION)) return;

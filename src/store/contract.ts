@@ -40,11 +40,13 @@ export interface WriteOptions {
 export interface ReadHandle {
   readonly path: string;
   readonly sizeBytes: number;
+  /** As in `ObjectInfo`. */
+  readonly identity: string;
   /**
-   * Bytes [start, end) as a fresh buffer.
+   * Bytes [start, end) as a fresh buffer, or in `into`, which has that length.
    * @throws CORRUPT when the object has fewer bytes than that
    */
-  read(start: number, end: number): Promise<Bytes>;
+  read(start: number, end: number, into?: Bytes): Promise<Bytes>;
   close(): Promise<void>;
 }
 
@@ -143,6 +145,11 @@ export interface ObjectStore {
    * What is left when it is interrupted has a temporary's name.
    */
   deleteTree(directory: string): Promise<void>;
+  /**
+   * Removes `directory` if there is nothing in it; who puts something into it at the same moment wins. A missing
+   * directory is fine. Present where directories are there without objects.
+   */
+  deleteEmpty?(directory: string): Promise<void>;
 
   /**
    * Proves that the place keeps the promises above (exclusive links, sync of directories, ...).

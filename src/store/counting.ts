@@ -14,10 +14,11 @@ export function countingSyncs(store: ObjectStore, onSyncs: (syncs: number) => vo
     onSyncs(syncs);
     return value;
   };
-  const { host, join } = store;
+  const { host, join, deleteEmpty } = store;
   return {
     ...(host === undefined ? {} : { host: (path, ...rest) => host.call(store, path, ...rest) }),
     ...(join === undefined ? {} : { join: (path) => join.call(store, path) }),
+    ...(deleteEmpty === undefined ? {} : { deleteEmpty: (path) => deleteEmpty.call(store, path) }),
     scheme: store.scheme,
     display: store.display,
     get: (path) => store.get(path),

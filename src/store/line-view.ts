@@ -26,6 +26,7 @@ export interface LineView {
 export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   const own = line.directory === "" ? table : within(table, line.directory);
   const { host, join } = own;
+  const { deleteEmpty } = table;
   const place = (path: string): readonly [ObjectStore, string] => {
     checkPath(path);
     const [first, base, ...rest] = path.split("/");
@@ -55,6 +56,9 @@ export function lineView(table: ObjectStore, line: LineView): ObjectStore {
   return {
     ...(host === undefined ? {} : { host: (path, ...rest) => host.call(own, path, ...rest) }),
     ...(join === undefined ? {} : { join: (path) => join.call(own, path) }),
+    ...(deleteEmpty === undefined
+      ? {}
+      : { deleteEmpty: async (path) => onWriting(path, async (store, at) => store.deleteEmpty?.(at)) }),
     scheme: own.scheme,
     display: own.display,
     get: async (path) => onReading(path, (store, at) => store.get(at)),

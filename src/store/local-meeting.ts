@@ -23,6 +23,22 @@ const OWNER_ONLY = 0o600;
 /** Meetings by real sockets. */
 export const localMeeting: Meeting = { host, join: joinHost };
 
+/** What a store in `directories` offers of a meeting. */
+export function meetingIn(
+  directories: Directories,
+  meeting: Meeting,
+  runtime: Runtime,
+): Required<Pick<ObjectStore, "host" | "join">> {
+  const absolute = (path: string) => {
+    checkPath(path);
+    return directories.absolute(path);
+  };
+  return {
+    host: async (path, accept, takeOver) => meeting.host(absolute(path), accept, runtime.uuid().slice(0, 8), takeOver),
+    join: async (path) => meeting.join(absolute(path)),
+  };
+}
+
 async function host(
   path: string,
   accept: (peer: Peer) => void,

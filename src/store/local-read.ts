@@ -14,22 +14,24 @@ import { allocateBytes, checkRange, tooShort } from "./ranges.js";
 export class LocalReadHandle implements ReadHandle {
   readonly path: string;
   readonly sizeBytes: number;
+  readonly identity: string;
   readonly #absolute: string;
   readonly #handle: FileHandle;
   #closed = false;
 
-  constructor(path: string, absolute: string, handle: FileHandle, sizeBytes: number) {
+  constructor(path: string, absolute: string, handle: FileHandle, { sizeBytes, identity }: ObjectInfo) {
     this.path = path;
     this.#absolute = absolute;
     this.#handle = handle;
     this.sizeBytes = sizeBytes;
+    this.identity = identity;
   }
 
-  async read(start: number, end: number): Promise<Bytes> {
+  async read(start: number, end: number, into?: Bytes): Promise<Bytes> {
     if (this.#closed) throw new TableError("CLOSED", `${this.#absolute} was closed. Open it again to read from it.`);
     checkRange(this.#absolute, start, end, this.sizeBytes);
     try {
-      return await readRange(this.#handle, this.#absolute, start, end);
+      return await readRange(this.#handle, this.#absolute, start, end, into);
     } catch (error) {
       throw toStoreError(error, "read", this.#absolute);
     }
@@ -47,8 +49,14 @@ export class LocalReadHandle implements ReadHandle {
 }
 
 /** The bytes [start, end) of an open file, which is named `absolute` in errors. @throws CORRUPT when it is shorter */
-export async function readRange(handle: FileHandle, absolute: string, start: number, end: number): Promise<Bytes> {
-  const bytes = allocateBytes(end - start);
+export async function readRange(
+  handle: FileHandle,
+  absolute: string,
+  start: number,
+  end: number,
+  into?: Bytes,
+): Promise<Bytes> {
+  const bytes = into ?? allocateBytes(end - start);
   const count = await handle.read(bytes, start);
   if (count < bytes.byteLength) throw tooShort(absolute, start + count, end);
   return bytes;

@@ -38,7 +38,7 @@ import { type FileHandle, type FileStat, type FileSystem, nodeFiles } from "./fi
 import { localMeeting, meetingIn } from "./local-meeting.js";
 import { whoseIs } from "./local-names.js";
 import { LocalReadHandle, listDirectory, notAnObject, readRange, toInfo } from "./local-read.js";
-import { removeTree } from "./local-tree.js";
+import { removeIfEmpty, removeTree } from "./local-tree.js";
 import { checkDirectory, checkPath, parentOf, temporaryPath } from "./paths.js";
 import { probeFiles } from "./probe.js";
 import { checkWhole } from "./ranges.js";
@@ -98,7 +98,7 @@ class LocalStore implements ObjectStore {
       try {
         const stat = await handle.stat();
         if (stat.kind !== "file") throw notAnObject(absolute);
-        return new LocalReadHandle(path, absolute, handle, stat.sizeBytes);
+        return new LocalReadHandle(path, absolute, handle, toInfo(stat));
       } catch (error) {
         await handle.close();
         throw error;
@@ -209,6 +209,10 @@ class LocalStore implements ObjectStore {
       this.#directories.forget(directory);
       if (!isMissing(error)) throw toStoreError(error, "delete", absolute);
     }
+  }
+
+  deleteEmpty(directory: string): Promise<void> {
+    return removeIfEmpty(this.#files, this.#directories, directory);
   }
 
   async probe(): Promise<void> {

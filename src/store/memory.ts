@@ -64,16 +64,19 @@ class MemoryStore implements ObjectStore {
   }
 
   async open(path: string): Promise<ReadHandle> {
-    const { bytes } = this.#existing(path);
+    const { bytes, identity } = this.#existing(path);
     const shown = this.#shown(path);
     let closed = false;
     return {
       path,
       sizeBytes: bytes.byteLength,
-      async read(start, end) {
+      identity,
+      async read(start, end, into) {
         if (closed) throw new TableError("CLOSED", `${shown} was closed. Open it again to read from it.`);
         checkRange(shown, start, end, bytes.byteLength);
-        return bytes.slice(start, end);
+        if (into === undefined) return bytes.slice(start, end);
+        into.set(bytes.subarray(start, end));
+        return into;
       },
       async close() {
         closed = true;

@@ -13,10 +13,11 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
     checkPath(path);
     return `${directory}/${path}`;
   };
-  const { host, join } = store;
+  const { host, join, deleteEmpty } = store;
   return {
     ...(host === undefined ? {} : { host: async (path, ...rest) => host.call(store, at(path), ...rest) }),
     ...(join === undefined ? {} : { join: async (path) => join.call(store, at(path)) }),
+    ...(deleteEmpty === undefined ? {} : { deleteEmpty: async (path) => deleteEmpty.call(store, at(path)) }),
     scheme: store.scheme,
     display: `${store.display}/${directory}`,
     get: async (path) => store.get(at(path)),
@@ -25,7 +26,8 @@ export function within(store: ObjectStore, directory: string): ObjectStore {
       return {
         path,
         sizeBytes: handle.sizeBytes,
-        read: (start, end) => handle.read(start, end),
+        identity: handle.identity,
+        read: (start, end, into) => handle.read(start, end, into),
         close: () => handle.close(),
       };
     },

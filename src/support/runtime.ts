@@ -127,6 +127,20 @@ function linkOf(path: string): string {
   }
 }
 
+/** Node's timers end at once when they are asked to wait for longer than this. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+function startTimer(ms: number, how: "keeps the process alive" | "in the background", action: () => void): Timer {
+  let handle: NodeJS.Timeout | undefined;
+  const wait = (leftMs: number) => {
+    const partMs = Math.min(leftMs, TIMER_MS_MAX);
+    handle = setTimeout(() => (leftMs > partMs ? wait(leftMs - partMs) : action()), partMs);
+    if (how === "in the background") handle.unref();
+  };
+  wait(ms);
+  return { cancel: () => clearTimeout(handle) };
+}
+
 /** The real world. */
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
@@ -140,21 +154,17 @@ export const systemRuntime: Runtime = {
         return;
       }
       const onAbort = () => {
-        clearTimeout(handle);
+        timer.cancel();
         reject(signal?.reason);
       };
-      const handle = setTimeout(() => {
+      const timer = startTimer(ms, "keeps the process alive", () => {
         signal?.removeEventListener("abort", onAbort);
         resolve();
-      }, ms);
+      });
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   },
   yield: () => new Promise((resolve) => setImmediate(resolve)),
-  timer(ms, action) {
-    const handle = setTimeout(action, ms);
-    handle.unref();
-    return { cancel: () => clearTimeout(handle) };
-  },
+  timer: (ms, action) => startTimer(ms, "in the background", action),
   processes: systemProcesses,
 };

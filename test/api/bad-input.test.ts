@@ -34,7 +34,9 @@ afterEach(async () => {
 
 /** Runs a call that has to fail, and looks that it left nothing. */
 async function refused(call: () => unknown, code: string, words: RegExp): Promise<void> {
-  const before = filesBelow(directory);
+  // The hint is written behind commits.
+  const files = () => filesBelow(directory).filter((file) => !file.includes("latest_version_hint"));
+  const before = files();
   const rows = await rowsOf(table);
   const error = await (async () => call())().then(
     () => undefined,
@@ -42,7 +44,7 @@ async function refused(call: () => unknown, code: string, words: RegExp): Promis
   );
   expect(isTableError(error), `it is refused with a TableError, not with ${String(error)}`).toBe(true);
   expect(error).toMatchObject({ code, message: expect.stringMatching(words) });
-  expect(filesBelow(directory)).toEqual(before);
+  expect(files()).toEqual(before);
   expect(await table.version()).toBe(2);
   expect(await rowsOf(table)).toEqual(rows);
 }
@@ -114,7 +116,7 @@ describe("rows that do not fit are refused", () => {
     await expect(table.add(failing())).rejects.toThrow("the source broke");
     await expect(table.add(failing(), { mode: "overwrite" })).rejects.toThrow("the source broke");
     await expect(db.createTable("new", failing())).rejects.toThrow("the source broke");
-    expect(filesBelow(directory)).toEqual(before);
+    expect(files()).toEqual(before);
     expect(await db.tableNames()).toEqual(["t"]);
   });
 });
@@ -128,7 +130,7 @@ test("files of a stream that were written before its source broke are removed", 
   }
   const before = filesBelow(directory);
   await expect(table.add(large())).rejects.toThrow("the source broke");
-  expect(filesBelow(directory)).toEqual(before);
+  expect(files()).toEqual(before);
 });
 
 const CALLS: readonly [string, () => unknown, string, RegExp][] = [

@@ -257,8 +257,12 @@ describe("branches on disk", () => {
     await side.add(ROWS);
     await side.delete("id = 1");
     await branches.create("a/b/c", "a/b");
+    await branches.create("a/z", "a/b");
     await branches.delete("a/b/c");
+    expect(readdirSync(join(table, "tree/a/b"))).not.toContain("c");
+    await branches.delete("a/z");
     await branches.delete("a/b");
+    expect(existsSync(join(table, "tree"))).toBe(false);
     const after = filesBelow(table).filter((file) => !file.startsWith("_coord/"));
     expect(after).toEqual(before);
   });

@@ -45,6 +45,17 @@ describe("metrics of a table", () => {
     expect(queue).toEqual(table.writeQueueMetrics());
   });
 
+  test("tell what automatic maintenance did", async () => {
+    const db = await connect("memory://", { maintenance: { minFragments: 2, intervalMs: 0 } });
+    const table = await db.createTable("t", START);
+    expect(table.metrics().maintenance).toMatchObject({ runs: 0, fragmentsRemoved: 0, errors: 0 });
+    for (let id = 3; id < 8; id++) await table.add([{ id, n: 0 }]);
+    await expect.poll(() => table.metrics().maintenance.fragmentsRemoved).toBeGreaterThan(1);
+    expect(table.metrics().maintenance.runs).toBeGreaterThan(0);
+    expect(db.metrics().tables.get("t")?.maintenance).toEqual(table.metrics().maintenance);
+    await db.close();
+  });
+
   test("tell by pairs of operations what became of writes that met others, and what it took", async () => {
     const world = simulate(11);
     const [mine, other] = await world.run(async () => {
@@ -188,7 +199,12 @@ describe("system tables", () => {
   test("show each counter under its own name, and the lock of the database beside those of its tables", async () => {
     const counters = Object.fromEntries(Object.keys(noQueueMetrics()).map((name, i) => [name, i + 1]));
     const pair = { operation: "update", winner: "delete", compatible: 1, rebased: 2, retried: 3, failed: 4 };
-    const open = { shared: { name: "t", meters: { conflicts: () => [pair] } }, queue: { metrics: counters } };
+    const open = {
+      name: "t",
+      branch: "side",
+      shared: { meters: { conflicts: () => [pair] } },
+      queue: { metrics: counters },
+    };
     const waits = { count: 5, meanMs: 6, p50Ms: 7, p95Ms: 8, p99Ms: 9, maxMs: 10 };
     const lock = {
       level: "table" as const,
@@ -205,9 +221,9 @@ describe("system tables", () => {
       locks: () => [{ ...lock, waits }],
     };
     const rowsOf = (name: SysTable) => sysQuery(name, source, settingsOf({})).toArray();
-    expect(await rowsOf("write_queue_metrics")).toMatchObject([{ table: "t", ...counters }]);
+    expect(await rowsOf("write_queue_metrics")).toMatchObject([{ table: "t", branch: "side", ...counters }]);
     expect(await rowsOf("process_lock_metrics")).toMatchObject([{ ...lock, waitP50Ms: 7, waitP99Ms: 9 }]);
-    expect(await rowsOf("conflicts")).toMatchObject([{ table: "t", ...pair }]);
+    expect(await rowsOf("conflicts")).toMatchObject([{ table: "t", branch: "side", ...pair }]);
     const { db } = await database();
     const levels = (await db.sys("process_lock_metrics").toArray()).map((row) => row.level);
     expect(levels.sort()).toEqual(["database", "table"]);

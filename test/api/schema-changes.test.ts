@@ -125,6 +125,28 @@ describe.each(PLACES)("schema changes, $name", ({ connect }) => {
     expect(await table.countRows()).toBe(2);
   });
 
+  test("field metadata that would make a column one that nobody can read is refused, and the table stays readable", async () => {
+    for (const [key, value] of [
+      ["lance-encoding:blob", "true"],
+      ["ARROW:extension:name", "lance.blob.v2"],
+    ] as const) {
+      const update = table.updateFieldMetadata([{ path: "s", metadata: { unit: "x", [key]: value } }]);
+      await expect(update).rejects.toMatchObject({ code: "NOT_SUPPORTED", details: { column: "s" } });
+    }
+    expect([await table.version(), await table.countRows()]).toEqual([2, 2]);
+    await table.updateFieldMetadata([{ path: "s", metadata: { "lance-encoding:blob": null } }]);
+    expect(await table.countRows("s IS NOT NULL")).toBeGreaterThan(0);
+  });
+
+  test("two updates of the metadata of one column in one call add up", async () => {
+    await table.updateFieldMetadata([
+      { path: "s", metadata: { a: "1", b: "1" } },
+      { path: "s", metadata: { b: "2", c: "3" } },
+    ]);
+    const metadata = (await table.schema()).fields.find((field) => field.name === "s")?.metadata;
+    expect(Object.fromEntries(metadata ?? [])).toMatchObject({ a: "1", b: "2", c: "3" });
+  });
+
   test.each([
     ["ints", new arrow.Int64(), 1n, ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]],
     ["floats", new arrow.Float32(), 2.5, ["float16", "float32", "float64", "float"]],

@@ -12,7 +12,7 @@ const row = (id: number) => ({ id });
 /** A table whose writes are answered by the test. */
 class Bench {
   readonly runtime = new HandRuntime();
-  readonly writers = new Set<{ close(): Promise<void> }>();
+  readonly writers = new Map<{ close(): Promise<void> }, () => boolean>();
   readonly settings = { runtime: this.runtime };
   /** Ids of the rows of each write, in order. */
   readonly writes: number[][] = [];
@@ -25,7 +25,7 @@ class Bench {
   }
 
   writer<A extends WriterOptions>(options: A): BufferedWriter<never> {
-    return new BufferedWriter(this as unknown as OpenTable, options);
+    return new BufferedWriter(this as unknown as OpenTable, options, () => true);
   }
 
   async commit(version = 2): Promise<void> {

@@ -37,7 +37,9 @@ async function twoWriters(name: string, options: readonly [ConnectionOptions, Co
   const [leader, follower] = executions(mine) > before ? [mine, theirs] : [theirs, mine];
   /** True when the newest version says that it contains writes of another process. */
   const isHanded = async () => {
-    const [newest] = (await store.list("_versions")).map((entry) => entry.name);
+    const [newest] = (await store.list("_versions"))
+      .map(({ name: file }) => file)
+      .filter((file) => /^[0-9]+\.manifest$/.test(file));
     const path = `_versions/${newest}`;
     const transaction = await readTransaction(store, decodeManifest(await store.get(path), path));
     return transaction?.properties.has(HANDED_PROPERTY) === true;

@@ -311,7 +311,9 @@ describe("threads that fail", () => {
       const [here, there] = [await failure(openIn(undefined).table), await failure(openIn(poolOf()).table)];
       expect(there).toMatchObject({ code: "CORRUPT", message: here.message, details: here.details });
       rmSync(path);
-      expect(await failure(openIn(poolOf()).table)).toMatchObject({ code: "SNAPSHOT_EXPIRED" });
+      const [missing, missingThere] = [await failure(openIn(undefined).table), await failure(openIn(poolOf()).table)];
+      expect(missing).toMatchObject({ code: "CORRUPT", message: expect.stringContaining("is missing") });
+      expect(missingThere).toMatchObject({ code: "CORRUPT", message: missing.message, details: missing.details });
     } finally {
       await writeFile(path, bytes);
     }

@@ -219,6 +219,7 @@ describe("bytes of a large file", () => {
         return {
           path,
           sizeBytes: handle.sizeBytes,
+          identity: handle.identity,
           read: (start, end) => handle.read(start, end),
           close: () => {
             handles.closed++;

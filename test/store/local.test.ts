@@ -138,6 +138,35 @@ test("a tree is gone at once when it is removed: nobody sees a half", async () =
   expect(world.disk.tree()).toEqual({});
 });
 
+test("an empty directory is removed, one that holds something stays, and a missing one is fine", async () => {
+  const store = localStore(root);
+  await store.write("t/a/b/x", [bytes("x")], RELAXED);
+  await store.deleteEmpty?.("t/a");
+  expect(await store.get("t/a/b/x")).toEqual(bytes("x"));
+  await store.delete("t/a/b/x");
+  for (const directory of ["t/a/b", "t/a", "t/a", "no/such"]) await store.deleteEmpty?.(directory);
+  expect(await store.list("t")).toEqual([]);
+  await store.write("t/a/b/x", [bytes("y")], DURABLE);
+  await store.deleteEmpty?.("t/a/b/x");
+  expect(await store.get("t/a/b/x")).toEqual(bytes("y"));
+  await expect(store.deleteEmpty?.("../x")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
+
+test("who writes below a directory while others remove it empty always succeeds", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const world = simulate(seed);
+    const [writer, remover] = [world.process().store("/db"), world.process().store("/db")];
+    await world.run(async () => {
+      for (let round = 0; round < 5; round++) {
+        const written = writer.write("t/a/b/x", [bytes("x")], DURABLE);
+        await Promise.all([written, ...["t/a/b", "t/a", "t"].map((directory) => remover.deleteEmpty?.(directory))]);
+        expect(await remover.get("t/a/b/x")).toEqual(bytes("x"));
+        await writer.delete("t/a/b/x");
+      }
+    });
+  }
+});
+
 describe("symbolic links that lead outside the root", () => {
   let outside: string;
   let store: ObjectStore;

@@ -1,5 +1,6 @@
 /** Loops that find the numbers inside or outside a range: one per physical type, so that each stays fast. */
 import type { Data } from "apache-arrow";
+import { newRowList } from "./row-list.js";
 
 /** Accepts low <= value <= high, or, with `outside`, everything else (NaN is outside every range). */
 export interface Range {
@@ -22,7 +23,7 @@ type Numbers =
 export function selectNumbers(data: Data, range: Range, candidates: Uint32Array | undefined): Uint32Array {
   const values = data.values as Numbers;
   const length = candidates?.length ?? data.length;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   const { low, high } = range;
   const flip = range.outside ? 1 : 0;
   let count: number;
@@ -128,7 +129,7 @@ export function selectWords(
 ): Uint32Array {
   const halves = new Uint32Array(words.buffer as ArrayBuffer, words.byteOffset, words.length * 2);
   const length = candidates?.length ?? rows;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   const flip = range.outside ? 1 : 0;
   const least = unsigned ? 0n : LEAST;
   const greatest = unsigned ? 2n ** 64n - 1n : GREATEST;
@@ -176,7 +177,7 @@ export function selectWordsIn(
   const marks = new Uint8Array(MARKS);
   for (const item of items) marks[Number(BigInt.asUintN(16, item))] = 1;
   const length = candidates?.length ?? rows;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   let count = 0;
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);

@@ -3,6 +3,7 @@ import type { Data } from "apache-arrow";
 import type { ItemSet } from "./bound.js";
 import { equalsAt, type LikePattern, matchLike } from "./like.js";
 import { hasBytes } from "./node.js";
+import { newRowList } from "./row-list.js";
 
 export interface BytesTest {
   readonly needle: Uint8Array;
@@ -17,7 +18,7 @@ export function selectLiteral(data: Data, test: BytesTest, candidates: Uint32Arr
   const offsets = data.valueOffsets as Int32Array;
   const bytes = data.values as Uint8Array;
   const length = candidates?.length ?? data.length;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   const size = needle.length;
   const exact = anchor === "both";
   const fromEnd = anchor === "end";
@@ -46,7 +47,7 @@ export function selectPattern(
   const offsets = data.valueOffsets as Int32Array;
   const bytes = data.values as Uint8Array;
   const length = candidates?.length ?? data.length;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   let count = 0;
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);
@@ -65,7 +66,7 @@ export function selectTexts(
   const offsets = data.valueOffsets as Int32Array;
   const bytes = data.values as Uint8Array;
   const length = candidates?.length ?? data.length;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   let count = 0;
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);

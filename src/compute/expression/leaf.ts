@@ -11,6 +11,7 @@ import { columnData } from "./frame.js";
 import { type Range, selectNumbers, selectWords, selectWordsIn } from "./leaf-range.js";
 import { selectLiteral, selectPattern, selectTexts } from "./leaf-text.js";
 import { words64 } from "./read.js";
+import { newRowList } from "./row-list.js";
 import { kindOf } from "./types.js";
 import { isValid, type Vector } from "./vector.js";
 
@@ -63,7 +64,7 @@ function selectBits(
   candidates: Uint32Array | undefined,
 ): Uint32Array {
   const length = candidates?.length ?? rows;
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   let count = 0;
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);

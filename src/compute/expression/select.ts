@@ -4,13 +4,14 @@ import type { BoundExpression, Node } from "./bound.js";
 import { BatchFrame } from "./frame.js";
 import { scanLeaf } from "./leaf.js";
 import { evaluateNode } from "./node.js";
+import { newRowList, withRowLists } from "./row-list.js";
 
 /**
  * Ascending numbers of the rows of `batch` where the filter is TRUE, among `candidates` (ascending) when given.
  * @throws INVALID_ARGUMENT when a row that must be looked at cannot be computed
  */
 export function selectRows(expression: BoundExpression, batch: RecordBatch, candidates?: Uint32Array): Uint32Array {
-  return select(expression.root, batch, candidates);
+  return withRowLists(() => select(expression.root, batch, candidates));
 }
 
 function select(node: Node, batch: RecordBatch, candidates: Uint32Array | undefined): Uint32Array {
@@ -47,7 +48,7 @@ function selectByValue(node: Node, batch: RecordBatch, candidates: Uint32Array |
     const yes = values[0] === 1 && (valid === undefined || valid[0] === 1);
     return yes ? (candidates ?? allRows(length)) : new Uint32Array(0);
   }
-  const out = new Uint32Array(length);
+  const out = newRowList(length);
   let count = 0;
   for (let k = 0; k < length; k++) {
     if (values[k] === 1 && (valid === undefined || valid[k] === 1)) {
@@ -58,7 +59,7 @@ function selectByValue(node: Node, batch: RecordBatch, candidates: Uint32Array |
 }
 
 export function allRows(length: number): Uint32Array {
-  const rows = new Uint32Array(length);
+  const rows = newRowList(length);
   for (let i = 0; i < length; i++) rows[i] = i;
   return rows;
 }
@@ -66,7 +67,7 @@ export function allRows(length: number): Uint32Array {
 /** Two ascending lists without common members as one. */
 function merge(a: Uint32Array, b: Uint32Array): Uint32Array {
   if (a.length === 0) return b;
-  const out = new Uint32Array(a.length + b.length);
+  const out = newRowList(a.length + b.length);
   let i = 0;
   let j = 0;
   for (let k = 0; k < out.length; k++) {
@@ -78,7 +79,7 @@ function merge(a: Uint32Array, b: Uint32Array): Uint32Array {
 
 /** The members of ascending `all` that are not in its ascending subset `some`. */
 function without(all: Uint32Array, some: Uint32Array): Uint32Array {
-  const out = new Uint32Array(all.length - some.length);
+  const out = newRowList(all.length - some.length);
   let j = 0;
   let write = 0;
   for (let i = 0; i < all.length && write < out.length; i++) {

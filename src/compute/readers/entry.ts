@@ -7,6 +7,7 @@
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import { CODECS } from "../../data/codecs.js";
 import { FileCache } from "../../data/file-cache.js";
+import { readerFiles } from "../../store/files.js";
 import { localStore } from "../../store/local.js";
 import { within } from "../../store/within.js";
 import { LruCache } from "../../support/lru-cache.js";
@@ -59,7 +60,7 @@ function scanOf({ scan, shape, stop }: Task): Scan {
 function openScan({ root, directory, source, rows, job }: ScanShape, stop: Task["stop"]): Scan {
   let cache = caches.get(directory);
   if (cache === undefined) {
-    cache = new FileCache({ store: within(localStore(root), directory), codecs: CODECS });
+    cache = new FileCache({ store: within(localStore(root, { files: readerFiles() }), directory), codecs: CODECS });
     caches.set(directory, cache);
   }
   const metrics = newMetrics();

@@ -73,8 +73,11 @@ async function cacheTail(source: ByteSource): Promise<ByteSource> {
   return {
     path,
     sizeBytes,
-    async read(start, end) {
-      if (start < tailStart) return await source.read(start, end);
+    get identity() {
+      return source.identity;
+    },
+    async read(start, end, scratch) {
+      if (start < tailStart) return await source.read(start, end, scratch);
       return tail.slice(start - tailStart, end - tailStart);
     },
   };
@@ -90,8 +93,8 @@ function checkedSource(file: CheckedFile, path: string, sizeBytes: number): Byte
   return {
     path,
     sizeBytes,
-    async read(start, end) {
-      if (end <= dataBytes) return (await file.read(start, end)) as Bytes;
+    async read(start, end, scratch) {
+      if (end <= dataBytes) return (await file.read(start, end, scratch)) as Bytes;
       const bytes = new Uint8Array(end - start);
       if (start < dataBytes) bytes.set(await file.read(start, dataBytes));
       const from = Math.max(start, footerStart);

@@ -15,6 +15,7 @@ import {
 import type { Bytes } from "../../store/contract.js";
 import { TableError } from "../../support/errors.js";
 import type { ByteSource } from "../codec.js";
+import type { Scratch } from "../scratch.js";
 
 /** Length of the footer: three positions, two counts, two version numbers, "LANC". */
 export const FOOTER_BYTES = 40;
@@ -69,8 +70,8 @@ export interface Container {
   readonly globalBuffers: readonly Extent[];
   /** Metadata of one column, read once and kept. */
   column(index: number): Promise<ColumnInfo>;
-  /** Bytes of the file, from memory where the first read covered them. */
-  read(start: number, end: number): Promise<Uint8Array>;
+  /** Bytes of the file, from memory where the first read covered them. With `scratch` as a `ByteSource` gives them. */
+  read(start: number, end: number, scratch?: Scratch): Promise<Uint8Array>;
 }
 
 function corrupt(path: string, offset: number, what: string): TableError {
@@ -197,10 +198,10 @@ export async function openContainer(source: ByteSource): Promise<Container> {
     throw corrupt(path, tailStart, "fewer bytes than the file's size says");
   const footer = decodeFooter(tail, path, sizeBytes);
 
-  const read = async (start: number, end: number): Promise<Uint8Array> => {
+  const read = async (start: number, end: number, scratch?: Scratch): Promise<Uint8Array> => {
     // What is kept is not handed out: a caller may write into the columns that it gets.
     if (start >= tailStart) return tail.slice(start - tailStart, end - tailStart);
-    const bytes = await source.read(start, end);
+    const bytes = await source.read(start, end, scratch);
     if (bytes.byteLength !== end - start) throw corrupt(path, start, "fewer bytes than the file's size says");
     return bytes;
   };

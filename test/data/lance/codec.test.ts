@@ -5,6 +5,7 @@ import { lanceCodec } from "../../../src/data/lance/codec.js";
 import type { DataFile } from "../../../src/format/fragment.js";
 import type { TableSchema } from "../../../src/format/schema.js";
 import { isTableError } from "../../../src/support/errors.js";
+import { overwritingPool } from "../overwriting.js";
 import { batchOf, cells, MemorySource, type Nulls, sampleColumn, TYPES } from "./samples.js";
 
 const VERSIONS = ["2.2", "2.1", "2.0"] as const;
@@ -44,6 +45,28 @@ describe.each(VERSIONS)("the lance codec, data format %s", (fileVersion) => {
       }
     }
   });
+
+  it.each(NULLS)(
+    "reads every type into memory that is used again, one batch after the other, with nulls: %s",
+    async (nulls) => {
+      for (const [name, type] of Object.entries(TYPES)) {
+        if (!holds(fileVersion, name, nulls)) continue;
+        const column = sampleColumn(name, type, isWide(name) ? 100 : 1100, nulls, 3);
+        const { batch, schema } = batchOf({ column });
+        const reader = await open(await lanceCodec.encode([batch], schema, { fileVersion }), schema);
+        const scratch = overwritingPool();
+        const found: string[] = [];
+        // The second time in the memory of the first.
+        for (const batchRows of [300, 170]) {
+          for await (const part of reader.read({ schema, batchRows, scratch })) {
+            found.push(...cells([part.data.children[0] as Data]));
+          }
+        }
+        const expected = cells([column]);
+        expect(found, name).toEqual([...expected, ...expected]);
+      }
+    },
+  );
 
   it("joins slices of batches that start at any row", async () => {
     for (const [name, type] of Object.entries(TYPES)) {

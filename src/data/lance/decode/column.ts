@@ -8,6 +8,7 @@ import type { DataFile } from "../../../format/fragment.js";
 import type { SchemaNode } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
 import { layoutOf } from "../../columns/layout.js";
+import type { Scratch } from "../../scratch.js";
 import type { ColumnInfo, Container } from "../container.js";
 import { assemble } from "./assemble.js";
 import type { ByteReader } from "./byte-reader.js";
@@ -52,7 +53,7 @@ export async function openColumn(source: ColumnSource, node: SchemaNode): Promis
       const loads = await Promise.all(leaves.map((leaf) => loadLeaf(leaf, ranges, reader)));
       const rows = rangesLength(ranges);
       return () => {
-        const sinks = loads.map((fill, i) => fill(newSink(leaves[i]!, rows)));
+        const sinks = loads.map((fill, i) => fill(newSink(leaves[i]!, rows, reader.scratch)));
         try {
           return assemble(tree, sinks, rows);
         } catch (error) {
@@ -144,10 +145,10 @@ async function openLeaf(
   }
 }
 
-function newSink(leaf: LeafColumn, rows: number): LeafSink {
+function newSink(leaf: LeafColumn, rows: number, scratch: Scratch | undefined): LeafSink {
   const hasLists = leaf.layers.includes("list");
   const capacity = hasLists ? 0 : rows;
-  return { levels: new LevelSink(capacity, hasLists), values: sinkFor(leaf.shape, capacity) };
+  return { levels: new LevelSink(capacity, hasLists), values: sinkFor(leaf.shape, capacity, scratch) };
 }
 
 export function storedBytes(info: ColumnInfo): number {

@@ -4,6 +4,7 @@
  * Decoders append at the tail; `keep` then drops the rows of the tail that nobody asked for. Knows no encodings.
  */
 import { bitmapBytes, copyBits } from "../../kernels/bits.js";
+import type { Scratch } from "../../scratch.js";
 import { BATCH_MAX_BYTES, BatchTooLarge, damaged } from "./damage.js";
 
 /** Ascending, disjoint ranges as start, end, start, end, ... */
@@ -15,9 +16,10 @@ export function rangesLength(ranges: Ranges): number {
   return length;
 }
 
-function grown(bytes: Uint8Array, used: number, needed: number): Uint8Array {
+function grown(bytes: Uint8Array, used: number, needed: number, scratch?: Scratch): Uint8Array {
   if (needed > BATCH_MAX_BYTES) throw new BatchTooLarge();
-  const larger = new Uint8Array(Math.max(needed, Math.min(bytes.byteLength * 2, BATCH_MAX_BYTES)));
+  const size = Math.max(needed, Math.min(bytes.byteLength * 2, BATCH_MAX_BYTES));
+  const larger = scratch === undefined ? new Uint8Array(size) : scratch.take(size);
   larger.set(bytes.subarray(0, used));
   return larger;
 }
@@ -31,21 +33,23 @@ export class FixedSink {
   /** The buffer belongs to a page and must not be written to. */
   #borrowed = false;
 
-  constructor(width: number, capacity: number) {
+  constructor(width: number, capacity: number, scratch?: Scratch) {
     this.width = width;
+    this.#scratch = scratch;
     if (width * capacity > BATCH_MAX_BYTES) throw new BatchTooLarge();
     this.bytes = EMPTY;
     this.#capacity = capacity;
   }
   /** Values expected; memory is taken with the first append, so that a page's own buffer can be used instead. */
   readonly #capacity: number;
+  readonly #scratch: Scratch | undefined;
 
   /** Room for `count` more values; returns the byte position where they go. The caller fills all of it. */
   extend(count: number): number {
     const at = this.length * this.width;
     const needed = at + count * this.width;
     if (needed > this.bytes.byteLength || this.#borrowed) {
-      this.bytes = grown(this.bytes, at, Math.max(needed, this.#capacity * this.width));
+      this.bytes = grown(this.bytes, at, Math.max(needed, this.#capacity * this.width), this.#scratch);
       this.#borrowed = false;
     }
     this.length += count;
@@ -197,14 +201,16 @@ export class BytesSink {
   offsets: Int32Array;
   bytes: Uint8Array;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, scratch?: Scratch) {
     if (capacity * 4 > BATCH_MAX_BYTES) throw new BatchTooLarge();
     this.#capacity = capacity;
-    this.offsets = new Int32Array(capacity + 1);
+    this.#scratch = scratch;
+    this.offsets = newOffsets(capacity + 1, scratch);
     this.bytes = EMPTY;
   }
   /** Values expected: from the first ones it follows how many bytes they will all take, more or less. */
   readonly #capacity: number;
+  readonly #scratch: Scratch | undefined;
 
   /** Bytes used so far. */
   get used(): number {
@@ -216,7 +222,7 @@ export class BytesSink {
     const needed = this.length + count + 1;
     if (needed <= this.offsets.length) return;
     if (needed * 4 > BATCH_MAX_BYTES) throw new BatchTooLarge();
-    const larger = new Int32Array(Math.max(needed, this.offsets.length * 2));
+    const larger = newOffsets(Math.max(needed, this.offsets.length * 2), this.#scratch);
     larger.set(this.offsets.subarray(0, this.length + 1));
     this.offsets = larger;
   }
@@ -226,7 +232,8 @@ export class BytesSink {
     const needed = this.used + size;
     if (needed <= this.bytes.byteLength) return;
     const expected = this.length === 0 ? 0 : ((this.used * this.#capacity) / this.length) * 1.05 + size;
-    this.bytes = grown(this.bytes, this.used, Math.max(needed, Math.min(Math.ceil(expected), BATCH_MAX_BYTES)));
+    const room = Math.max(needed, Math.min(Math.ceil(expected), BATCH_MAX_BYTES));
+    this.bytes = grown(this.bytes, this.used, room, this.#scratch);
   }
 
   /** Appends one value: bytes [start, end) of `source`. */
@@ -282,6 +289,14 @@ export class BytesSink {
   finish(): Uint8Array {
     return this.bytes.subarray(0, this.used);
   }
+}
+
+/** Offsets of which the first is 0. */
+function newOffsets(length: number, scratch: Scratch | undefined): Int32Array {
+  if (scratch === undefined) return new Int32Array(length);
+  const offsets = new Int32Array(scratch.take(length * 4).buffer, 0, length);
+  offsets[0] = 0;
+  return offsets;
 }
 
 function copyItems(source: BytesSink, indices: ArrayLike<number>, count: number, target: Uint8Array, at: number): void {

@@ -67,7 +67,7 @@ async function loadStrided(
   for (let i = 0; i < ranges.length; i += 2) {
     extents.push({ start: plan.data.start + ranges[i]! * stride, end: plan.data.start + ranges[i + 1]! * stride });
   }
-  const parts = await reader.read(extents);
+  const parts = await reader.borrow(extents);
   const rows = await Promise.all(
     parts.map(async (bytes, i) => {
       const count = ranges[2 * i + 1]! - ranges[2 * i]!;
@@ -124,7 +124,7 @@ function indexedDecoder(plan: Plan, leaf: LeafType): PageDecoder {
         if (!(start <= end && end <= data.end)) damaged("row positions lie outside the page");
         extents.push({ start, end });
       }
-      const parts = await reader.read(extents);
+      const parts = await reader.borrow(extents);
       const runs = parts.map((bytes) => parseEntries(plan, bytes));
       const decoded = await Promise.all(runs.map((run) => plan.values.prepare(run.bytes, run.bounds, run.items)));
       return (sink) => {
@@ -144,7 +144,7 @@ function indexedDecoder(plan: Plan, leaf: LeafType): PageDecoder {
 /** First and last position for each range of rows. */
 async function readPositions(index: Extent, width: number, ranges: Ranges, reader: ByteReader): Promise<number[]> {
   const ends = ranges.map((row) => ({ start: index.start + row * width, end: index.start + (row + 1) * width }));
-  const parts = await reader.read(ends);
+  const parts = await reader.borrow(ends);
   return parts.map((bytes) => readUnsigned(bytes, 0, width));
 }
 

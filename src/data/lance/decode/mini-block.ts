@@ -150,7 +150,7 @@ async function readChunks(
   const base = plan.page.buffers[1]!.start;
   const { starts } = table;
   const extents = chunks.map((chunk) => ({ start: base + starts[chunk]!, end: base + starts[chunk + 1]! }));
-  const parts = (await reader.read(extents)).map((bytes) => splitChunk(plan, bytes));
+  const parts = (await reader.borrow(extents)).map((bytes) => splitChunk(plan, bytes));
   if (plan.scheme !== undefined) {
     for (const part of parts) part.values[0] = await decompress(plan.scheme, part.values[0]!);
   }

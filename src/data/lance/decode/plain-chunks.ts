@@ -58,7 +58,7 @@ export async function loadPlain(
       last.end = end;
     } else runs.push({ picks: [pick], start, end });
   }
-  const parts = await reader.read(runs.map(({ start, end }) => ({ start: base + start, end: base + end })));
+  const parts = await reader.borrow(runs.map(({ start, end }) => ({ start: base + start, end: base + end })));
   return (sink) => {
     const count = rangesLength(ranges);
     sink.levels.append(undefined, undefined, count, plan.levels);

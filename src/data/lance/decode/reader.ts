@@ -39,11 +39,10 @@ export async function openLanceFile(source: ByteSource, file: DataFile, schema: 
     leaves: new Map(),
     arrays: new Map(),
   };
-  const reader = byteReader((start, end) => container.read(start, end));
   return {
     rows: container.rows,
     statistics: () => undefined,
-    read: (request) => readBatches(columns, reader, request),
+    read: (request) => readBatches(columns, request),
   };
 }
 
@@ -69,11 +68,7 @@ function openAny(source: ColumnSource, node: SchemaNode): Promise<ColumnReader> 
   return major === 2 && minor > 0 ? openColumn(source, node) : openColumn20(source, node);
 }
 
-async function* readBatches(
-  source: ColumnSource,
-  reader: ByteReader,
-  request: ReadRequest,
-): AsyncGenerator<RecordBatch> {
+async function* readBatches(source: ColumnSource, request: ReadRequest): AsyncGenerator<RecordBatch> {
   const { container, path } = source;
   // Columns first: they tell a file whose row count is damaged from a caller who asks for too much.
   const columns = await Promise.all(request.schema.nodes.map((node) => openAny(source, node)));
@@ -81,19 +76,26 @@ async function* readBatches(
   const rowsMax = batchRows(columns, request.batchRows);
   const cuts = ranges.length === 2 ? pageCuts(columns) : [];
   const batches = splitBatches(ranges, rowsMax, cuts);
-  const load = (batch: Ranges): Promise<readonly (() => Data)[]> => {
-    const loading = Promise.all(columns.map((column) => column.load(batch, reader)));
+  if (batches.length === 0) return;
+  const { scratch: pool } = request;
+  // The next batch is read while the consumer looks at this one, so they take turns.
+  const turns = [pool?.take(), pool?.take()];
+  const readers = turns.map((scratch) => byteReader((start, end, into) => container.read(start, end, into), scratch));
+  const load = (i: number): Promise<readonly (() => Data)[]> => {
+    turns[i % 2]?.reset();
+    const loading = Promise.all(columns.map((column) => column.load(batches[i]!, readers[i % 2]!)));
     // A reader that stops early leaves this promise to nobody.
     loading.catch(() => undefined);
     return loading;
   };
-  let ahead = batches.length > 0 ? load(batches[0]!) : undefined;
+  let ahead = load(0);
   for (let i = 0; i < batches.length; i++) {
-    const current = batches[i]!;
-    const loaded = await ahead!;
-    ahead = i + 1 < batches.length ? load(batches[i + 1]!) : undefined;
-    yield* decodeBatch(request, columns, reader, current, loaded, path);
+    const loaded = await ahead;
+    if (i + 1 < batches.length) ahead = load(i + 1);
+    yield* decodeBatch(request, columns, readers[i % 2]!, batches[i]!, loaded, path);
   }
+  // After a failure, or for a consumer who left, reads may be under way; then the memory is not used again.
+  for (const scratch of turns) if (scratch !== undefined) pool?.giveBack(scratch);
 }
 
 /** One batch; when it outgrows memory's limit, its halves instead. */

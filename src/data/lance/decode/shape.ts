@@ -6,6 +6,7 @@
  */
 import type { DataType, Dictionary } from "apache-arrow";
 import { childrenOf, layoutOf } from "../../columns/layout.js";
+import type { Scratch } from "../../scratch.js";
 import { damaged, unknownEncoding } from "./damage.js";
 import { BitSink, BytesSink, FixedSink } from "./flat-sinks.js";
 import { ListSink, NullSink, StructSink, type ValueSink } from "./sinks.js";
@@ -86,20 +87,23 @@ export function extendPlain(sink: ValueSink, count: number): { readonly bytes: U
   return { bytes: inner.bytes, at };
 }
 
-/** A sink for values of the shape; `capacity` is how many are expected, 0 when that is not known. */
-export function sinkFor(shape: Shape, capacity: number): ValueSink {
+/**
+ * A sink for values of the shape; `capacity` is how many are expected, 0 when that is not known.
+ * @param scratch where the values may lie, if they are needed no longer than that
+ */
+export function sinkFor(shape: Shape, capacity: number, scratch?: Scratch): ValueSink {
   switch (shape.kind) {
     case "null":
       return new NullSink();
     case "bits":
       return new BitSink(capacity);
     case "fixed":
-      return new FixedSink(shape.width, capacity);
+      return new FixedSink(shape.width, capacity, scratch);
     case "bytes":
-      return new BytesSink(capacity);
+      return new BytesSink(capacity, scratch);
     case "fixed-list":
-      return new ListSink(shape.size, sinkFor(shape.child, capacity * shape.size));
+      return new ListSink(shape.size, sinkFor(shape.child, capacity * shape.size, scratch));
     case "struct":
-      return new StructSink(shape.children.map((child) => sinkFor(child, capacity)));
+      return new StructSink(shape.children.map((child) => sinkFor(child, capacity, scratch)));
   }
 }

@@ -1,0 +1,40 @@
+/** How much memory the deletion vectors of a table take: so many bytes, however many fragments and rows it has. */
+import { expect, test } from "vitest";
+import { SharedTable } from "../../src/commit/shared-table.js";
+import { encodeDeletionVector } from "../../src/format/deletion-file.js";
+import { DeletionVector } from "../../src/format/deletion-vector.js";
+import type { Fragment } from "../../src/format/fragment.js";
+import { deletionPath } from "../../src/format/layout.js";
+import { memoryStore } from "../../src/store/memory.js";
+import { systemRuntime } from "../../src/support/runtime.js";
+import { WrappedStore } from "./wrapped-store.js";
+
+/** A table with `count` fragments, of each of which the first `rows` rows are gone. */
+async function world(count: number, rows: number) {
+  const store = new WrappedStore(memoryStore(""));
+  const bytes = encodeDeletionVector(DeletionVector.of(Uint32Array.from({ length: rows }, (_, i) => i)));
+  const fragments: Fragment[] = [];
+  for (let id = 0; id < count; id++) {
+    const deletionFile = { kind: "bitmap", readVersion: 1, id: BigInt(id), deletedRows: rows } as const;
+    await store.write(deletionPath(id, deletionFile), [bytes], { durable: false });
+    fragments.push({ id, files: [], physicalRows: rows + 1, deletionFile });
+  }
+  const table = new SharedTable("t", store, systemRuntime);
+  for (const fragment of fragments) expect((await table.deletions(fragment))?.size).toBe(rows);
+  store.forget();
+  return { table, fragments, store };
+}
+
+test("vectors of more than 64 MiB are not all kept: the one used longest ago is read again", async () => {
+  const { table, fragments, store } = await world(17, 1 << 20);
+  await table.deletions(fragments.at(-1)!);
+  expect(store.count("get")).toBe(0);
+  await table.deletions(fragments[0]!);
+  expect(store.count("get")).toBe(1);
+});
+
+test("small vectors of many thousand fragments are kept", async () => {
+  const { table, fragments, store } = await world(6000, 1);
+  await table.deletions(fragments[0]!);
+  expect(store.count("get")).toBe(0);
+});

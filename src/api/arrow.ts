@@ -23,6 +23,7 @@ import { inferSchema } from "../data/columns/infer.js";
 import { childrenOf, TYPE_ID } from "../data/columns/layout.js";
 import { isRecord, pluck, type Row } from "../data/columns/rows.js";
 import { TableError } from "../support/errors.js";
+import { objectOf } from "./arguments.js";
 
 export type { BatchLike as RecordBatchLike, FieldLike, SchemaLike, TableLike } from "../data/columns/adopt.js";
 
@@ -64,6 +65,7 @@ export function makeArrowTable(
   metadata?: Map<string, string>,
 ): Table {
   const { schema, vectorColumns, dictionaryEncodeStrings } = new MakeArrowTableOptions(options);
+  objectOf(data, "The data of makeArrowTable()");
   const given = schema === undefined || schema === null ? undefined : adoptSchema(schema);
   const allMetadata = new Map([...(given?.metadata ?? []), ...(metadata ?? [])]);
   if (data.length === 0 && given !== undefined) return new Table(new Schema(given.fields, allMetadata));

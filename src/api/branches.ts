@@ -4,6 +4,7 @@ import { readBranch, readBranches } from "../chores/branch-files.js";
 import { branchNotFound, createBranch, deleteBranch } from "../chores/branches.js";
 import { checkBranchName } from "../format/layout.js";
 import { isTableError, TableError } from "../support/errors.js";
+import { textOf } from "./arguments.js";
 import type { OpenTable } from "./open-table.js";
 import type { Surroundings } from "./operable-table.js";
 import type { Table } from "./table.js";
@@ -119,6 +120,7 @@ export class Branches {
 
   async #origin(ref: string | number, version: number | undefined): Promise<Origin> {
     if (version !== undefined) checkVersion(version);
+    if (typeof ref !== "number") textOf(ref, "The origin of a branch");
     if (typeof ref === "number") {
       if (version === undefined) return { line: this.#root, version: checkVersion(ref) };
       throw new TableError(

@@ -11,6 +11,7 @@ import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
 import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
 import { readTwice } from "./append.js";
+import { atLeast, optionsOf, shown, textOf } from "./arguments.js";
 import { openLine } from "./branches.js";
 import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import { type Database, type DatabaseMetrics, openDatabase } from "./database.js";
@@ -18,14 +19,7 @@ import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
 import { checkNamespace, type Namespace, splitNamespace } from "./namespace.js";
 import { dataFormatOf, type OpenTable } from "./open-table.js";
-import {
-  atLeast,
-  type ConnectionOptions,
-  checkDataFormat,
-  type Settings,
-  settingsOf,
-  wantsStableRowIds,
-} from "./options.js";
+import { type ConnectionOptions, checkDataFormat, type Settings, settingsOf, wantsStableRowIds } from "./options.js";
 import type { Query } from "./query.js";
 import { type SysTable, sysQuery } from "./sys.js";
 import { Table } from "./table.js";
@@ -151,7 +145,7 @@ export class Connection extends UnbuiltConnection {
     const [namespace, paging] = splitNamespace<TableNamesOptions>(namespaceOrOptions, options);
     checkNamespace(namespace);
     if (paging.limit !== undefined) atLeast(0, paging.limit, "limit");
-    const after = paging.startAfter;
+    const after = paging.startAfter === undefined ? undefined : textOf(paging.startAfter, "startAfter");
     const names = (await this.#database.tableNames()).filter((name) => after === undefined || name > after);
     return names.slice(0, paging.limit ?? names.length);
   }
@@ -167,7 +161,7 @@ export class Connection extends UnbuiltConnection {
     lastOptions: CreateTableOptions = {},
   ): Promise<Table> {
     this.#checkOpen();
-    if (typeof nameOrOptions !== "string") {
+    if (typeof nameOrOptions === "object" && nameOrOptions !== null) {
       checkNamespace((dataOrNamespace ?? []) as Namespace);
       return this.#create(nameOrOptions.name, nameOrOptions.data, nameOrOptions);
     }
@@ -228,8 +222,9 @@ export class Connection extends UnbuiltConnection {
    * (docs/doctor.md says what, and what may be lost). A table without findings is never changed.
    * @throws UNAVAILABLE when it cannot look, NOT_FOUND when there is no such table; never for what it finds
    */
-  doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
+  doctor(given: DoctorOptions = {}): Findings<Diagnosis> {
     this.#checkOpen();
+    const options = optionsOf(given, "The options of doctor()");
     if (options.table !== undefined) checkTableName(options.table);
     const { store } = this.#database;
     return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, options));
@@ -239,7 +234,7 @@ export class Connection extends UnbuiltConnection {
     checkTableName(name);
     const mode = options.mode ?? "create";
     if (mode !== "create" && mode !== "overwrite") {
-      throw new TableError("INVALID_ARGUMENT", `mode is ${String(mode)}; it may be "create" or "overwrite".`);
+      throw new TableError("INVALID_ARGUMENT", `mode is ${shown(mode)}; it may be "create" or "overwrite".`);
     }
     const open = this.#database.table(name, this.#settings);
     const exists = await open.shared.exists();

@@ -5,6 +5,7 @@ import { isBatchLike, isTableLike, normalizeBatches, type SchemaLike } from "../
 import { buildBatches } from "../data/columns/build.js";
 import { TableError } from "../support/errors.js";
 import { presentSchema } from "./append.js";
+import { optionsOf } from "./arguments.js";
 import type { CommitMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { type InputData, isRows, readInput } from "./input.js";
@@ -40,7 +41,7 @@ export class MergeInsertBuilder {
 
   /** Rows with a partner in the source become that partner; with `where`, only if it holds (`target.a`, `source.a`). */
   whenMatchedUpdateAll(options: { readonly where?: SqlInput } = {}): MergeInsertBuilder {
-    return this.#with({ updateMatched: { where: condition(options.where) } });
+    return this.#with({ updateMatched: { where: condition(options) } });
   }
 
   /** Source rows without a partner are added. */
@@ -50,7 +51,7 @@ export class MergeInsertBuilder {
 
   /** Rows without a partner in the source are deleted; with `where`, only those for which it holds. */
   whenNotMatchedBySourceDelete(options: { readonly where?: SqlInput } = {}): MergeInsertBuilder {
-    return this.#with({ deleteUnmatchedTarget: { where: condition(options.where) } });
+    return this.#with({ deleteUnmatchedTarget: { where: condition(options) } });
   }
 
   /** Accepted; there are no indices to use. */
@@ -69,7 +70,8 @@ export class MergeInsertBuilder {
   }
 
   /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
-  async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
+  async execute(data: InputData, given: MergeExecution = {}): Promise<MergeResult> {
+    const options = optionsOf(given, "The options of execute()");
     this.#check(options);
     const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
     const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
@@ -135,6 +137,8 @@ function namesOf(schema: SchemaLike): ReadonlySet<string> {
   return new Set(schema.fields.map((field) => field.name));
 }
 
-function condition(where: SqlInput | undefined) {
+/** A condition that is passed as it is, without its name, would change all rows instead of some. */
+function condition(options: { readonly where?: SqlInput }) {
+  const { where } = optionsOf(options, "The options of a mergeInsert() clause");
   return where === undefined ? undefined : parseSql(where, "The condition of mergeInsert");
 }

@@ -29,6 +29,7 @@ import { lineView } from "../store/line-view.js";
 import { within } from "../store/within.js";
 import { assert, TableError } from "../support/errors.js";
 import { readChannel } from "../support/telemetry.js";
+import { checkLimits } from "./arguments.js";
 import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { Settings } from "./options.js";
 import type { QuerySource } from "./query-base.js";
@@ -148,6 +149,7 @@ export class OpenTable {
     } = {},
   ): Promise<WriteResult> {
     this.shared.durable.check();
+    checkLimits(options);
     const properties = checkMetadata(options.metadata);
     const mine: TableWrite = properties === undefined ? write : { ...write, alone: true, properties };
     const isQueued = this.settings.queue.enabled && !options.direct;

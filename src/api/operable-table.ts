@@ -6,6 +6,7 @@ import { type VerifyOptions, verifyTable } from "../chores/verify.js";
 import type { QueueMetrics } from "../commit/queue.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
+import { optionsOf } from "./arguments.js";
 import { Branches } from "./branches.js";
 import { Findings } from "./findings.js";
 import type { ObservedMetrics, OpenTable } from "./open-table.js";
@@ -106,7 +107,8 @@ export abstract class OperableTable extends UnbuiltTable {
     this.#of.checkOpen();
     const { name, store, line } = this.#open.shared;
     const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name), line };
-    return new Findings(() => verifyTable(source, options));
+    const checked = optionsOf(options, "The options of verify()");
+    return new Findings(() => verifyTable(source, checked));
   }
 
   /** The counters of this process's write queue for the table. */

@@ -3,9 +3,9 @@ import { type CompactionStats, compact } from "../chores/compact.js";
 import { COMPACTION_DEFAULTS, type CompactionRules } from "../chores/plan-compaction.js";
 import { type VacuumReport, vacuum } from "../chores/vacuum.js";
 import { TableError } from "../support/errors.js";
+import { atLeast, optionsOf, shown } from "./arguments.js";
 import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { OpenTable } from "./open-table.js";
-import { atLeast } from "./options.js";
 
 export interface OptimizeOptions {
   /** Fragments with fewer rows are merged with their neighbours. Default 1,048,576. */
@@ -38,7 +38,8 @@ const RETENTION_MS = 7 * 86_400_000;
  * Compacts a table and removes what nothing needs any more; readers and writers go on meanwhile and always win.
  * @throws INVALID_ARGUMENT, BUSY, UNAVAILABLE, CORRUPT
  */
-export async function optimizeTable(open: OpenTable, options: OptimizeOptions): Promise<OptimizeStats> {
+export async function optimizeTable(open: OpenTable, given: OptimizeOptions): Promise<OptimizeStats> {
+  const options = optionsOf(given, "The options of optimize()");
   const rules = rulesOf(options);
   const { dryRun = false, deleteUnverified = false, cleanupOlderThan } = options;
   const { runtime, timeoutMs } = open.settings;
@@ -55,7 +56,7 @@ const NOTHING_COMPACTED: CompactionStats = { fragmentsRemoved: 0, fragmentsAdded
 function timeOf(date: unknown): number {
   const ms = date instanceof Date ? date.getTime() : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
-  throw new TableError("INVALID_ARGUMENT", `cleanupOlderThan is ${String(date)}; it has to be a valid Date.`);
+  throw new TableError("INVALID_ARGUMENT", `cleanupOlderThan is ${shown(date)}; it has to be a valid Date.`);
 }
 
 function rulesOf(options: OptimizeOptions): CompactionRules {

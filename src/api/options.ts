@@ -6,6 +6,7 @@ import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
 import type { DataFormat } from "../data/codec.js";
 import { TableError } from "../support/errors.js";
 import { type Runtime, systemRuntime } from "../support/runtime.js";
+import { atLeast, optionsOf, shown, yesOrNo } from "./arguments.js";
 
 export interface ConnectionOptions {
   /** Seconds for which a handle may show an older head; 0 (default): every read looks; Infinity: only checkoutLatest. */
@@ -66,13 +67,14 @@ const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_
 const DEFAULT_DATA_FORMAT: DataFormat = "lance";
 const COORDINATION_TIMEOUT_MS = 30_000;
 const READERS_MAX = 64;
+const GROUP_DELAY_MS_MAX = 60_000;
 const RUNTIME_PARTS = ["now", "monotonicMs", "random", "uuid", "sleep", "yield", "timer"] as const;
 
 /** @throws INVALID_ARGUMENT naming the option and what it may be */
 export function settingsOf(options: ConnectionOptions): Settings {
-  const { enabled = true, ...queue } = group(options.queue, "queue");
-  const coordination = group(options.coordination, "coordination");
-  const maintenance = withoutUndefined(group(options.maintenance, "maintenance"));
+  const { enabled = true, ...queue } = optionsOf(options.queue, "queue");
+  const coordination = optionsOf(options.coordination, "coordination");
+  const maintenance = withoutUndefined(optionsOf(options.maintenance, "maintenance"));
   const settings: Settings = {
     readConsistencyMs: atLeast(0, options.readConsistencyInterval ?? 0, "readConsistencyInterval") * 1000,
     durability: oneOf(DURABILITIES, options.durability ?? "full", "durability"),
@@ -105,7 +107,13 @@ function checkQueue(queue: QueueOptions): void {
   atLeast(1, queue.maxBatch, "queue.maxBatch");
   atLeast(1, queue.maxGroupRows, "queue.maxGroupRows");
   atLeast(1, queue.maxGroupBytes, "queue.maxGroupBytes");
-  atLeast(0, queue.maxGroupDelayMs, "queue.maxGroupDelayMs");
+  if (atLeast(0, queue.maxGroupDelayMs, "queue.maxGroupDelayMs") > GROUP_DELAY_MS_MAX) {
+    throw new TableError(
+      "INVALID_ARGUMENT",
+      `queue.maxGroupDelayMs is ${queue.maxGroupDelayMs}; every write would wait that long. ${GROUP_DELAY_MS_MAX} is the most.`,
+      { details: { option: "queue.maxGroupDelayMs" } },
+    );
+  }
   if (queue.defaultTimeoutMs !== undefined) atLeast(0, queue.defaultTimeoutMs, "queue.defaultTimeoutMs");
   yesOrNo(queue.strictGroupCommit, "queue.strictGroupCommit");
   oneOf(["wait", "reject"], queue.whenFull, "queue.whenFull");
@@ -129,7 +137,7 @@ function checkReaders(readers: unknown): number {
 
 /** LanceDB's storage option, under either of its names; undefined when it is not given. @throws INVALID_ARGUMENT */
 export function wantsStableRowIds(options: Readonly<Record<string, string>> | undefined): boolean | undefined {
-  const { newTableEnableStableRowIds, new_table_enable_stable_row_ids } = group(options, "storageOptions");
+  const { newTableEnableStableRowIds, new_table_enable_stable_row_ids } = optionsOf(options, "storageOptions");
   const value = newTableEnableStableRowIds ?? new_table_enable_stable_row_ids;
   return value === undefined ? undefined : oneOf(["true", "false"], value, "newTableEnableStableRowIds") === "true";
 }
@@ -142,43 +150,13 @@ function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: st
   });
 }
 
-/** Options that belong together; nothing for an absent one. @throws INVALID_ARGUMENT unless it is an object */
-function group<T extends object>(options: T | null | undefined, name: string): Partial<T> {
-  if (options === undefined || options === null) return {};
-  if (typeof options === "object" && !Array.isArray(options)) return options;
-  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(options)}; it has to be an object of options.`, {
-    details: { option: name },
-  });
-}
-
-function yesOrNo(value: unknown, name: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(value)}; it has to be true or false.`, {
-    details: { option: name },
-  });
-}
-
 function checkRuntime(runtime: Runtime | null | undefined): Runtime {
-  const given = group(runtime ?? undefined, "runtime");
+  const given = optionsOf(runtime ?? undefined, "runtime");
   if (runtime === undefined || runtime === null) return systemRuntime;
   const missing = RUNTIME_PARTS.find((part) => typeof given[part] !== "function");
   if (missing === undefined) return runtime;
   throw new TableError("INVALID_ARGUMENT", `runtime has no function '${missing}', which a runtime needs.`, {
     details: { option: "runtime" },
-  });
-}
-
-/** A value for a message, whatever it is. */
-function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "object" && value !== null ? "an object" : String(value);
-}
-
-/** @throws INVALID_ARGUMENT unless `value` is a number of at least `least` */
-export function atLeast(least: number, value: unknown, name: string): number {
-  if (typeof value === "number" && value >= least) return value;
-  throw new TableError("INVALID_ARGUMENT", `${name} is ${shown(value)}; it has to be a number of at least ${least}.`, {
-    details: { option: name },
   });
 }
 

@@ -11,8 +11,8 @@ import type { ScanMetrics } from "../compute/window-reader.js";
 import { TableError } from "../support/errors.js";
 import { pace } from "../support/pace.js";
 import type { Runtime } from "../support/runtime.js";
+import { atLeast, checkLimits, objectOf, optionsOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
-import { atLeast } from "./options.js";
 
 /** The version that a query reads, held until `release`. */
 export interface QuerySource {
@@ -63,7 +63,8 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
   select(columns: Selection): this {
     if (typeof columns === "string") this.#columns = [[columns, undefined]];
     else if (Array.isArray(columns)) this.#columns = columns.map((name: string) => [name, undefined]);
-    else this.#columns = [...(columns instanceof Map ? columns.entries() : Object.entries(columns))];
+    else if (columns instanceof Map) this.#columns = [...columns.entries()];
+    else this.#columns = Object.entries(objectOf(columns, "The selection"));
     return this;
   }
 
@@ -78,7 +79,9 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
   }
 
   /** The result batch by batch. @throws INVALID_ARGUMENT, TIMEOUT, CANCELED, SNAPSHOT_EXPIRED, CORRUPT */
-  async *execute(options: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+  async *execute(given: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    const options = optionsOf(given, "The options of a query");
+    checkLimits(options);
     if (options.maxBatchLength !== undefined) atLeast(1, options.maxBatchLength, "maxBatchLength");
     const held = await this.#open();
     let limit: TimeLimit | undefined;

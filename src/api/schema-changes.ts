@@ -19,6 +19,7 @@ import { makeBatch } from "../data/kernels/batches.js";
 import type { UpdateMap } from "../format/operation.js";
 import { findPath, refuseBlob, type SchemaNode, type TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
+import { listOf, objectOf, textOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -57,10 +58,10 @@ export function addColumnsWrite(
 }
 
 export function alterColumnsWrite(open: OpenTable, alterations: readonly ColumnAlteration[]): AloneWrite {
-  if (alterations.length === 0) throw new TableError("INVALID_ARGUMENT", "alterColumns() needs at least one change.");
+  listOf(alterations, "alterColumns()");
   return alone(async (base) => {
     const altered = alterations.map((alteration): AlteredColumn => {
-      const node = column(base.schema, alteration.path);
+      const node = column(base.schema, objectOf(alteration, "A change of alterColumns()").path);
       return {
         id: node.id,
         ...(alteration.rename === undefined ? {} : { name: alteration.rename }),
@@ -73,7 +74,7 @@ export function alterColumnsWrite(open: OpenTable, alterations: readonly ColumnA
 }
 
 export function dropColumnsWrite(names: readonly string[]): AloneWrite {
-  if (names.length === 0) throw new TableError("INVALID_ARGUMENT", "dropColumns() needs at least one name.");
+  listOf(names, "dropColumns()");
   return alone(async (base) =>
     planDropColumns(
       base,
@@ -84,12 +85,11 @@ export function dropColumnsWrite(names: readonly string[]): AloneWrite {
 
 /** @throws INVALID_ARGUMENT for what is no update, NOT_SUPPORTED for one after which nobody could read the table */
 export function fieldMetadataWrite(updates: readonly FieldMetadataUpdate[]): AloneWrite {
-  if (!Array.isArray(updates) || updates.length === 0) {
-    throw new TableError("INVALID_ARGUMENT", "updateFieldMetadata() needs at least one { path, metadata }.");
-  }
+  listOf(updates, "updateFieldMetadata()");
   return alone(async (base) => {
     const fieldMetadata = new Map<number, UpdateMap>();
-    for (const update of updates as readonly FieldMetadataUpdate[]) {
+    for (const update of updates) {
+      objectOf(update, "An update of updateFieldMetadata()");
       const { id } = column(base.schema, update.path);
       const before = update.replace ? undefined : fieldMetadata.get(id);
       const entries = [...(before?.entries ?? []), ...metadataEntries(update)];
@@ -142,9 +142,12 @@ function newColumns(
   base: Snapshot,
 ): NewColumn[] {
   if (isSchema(columns)) return adoptSchema(columns).fields.map((field) => ({ field }));
-  const list = (Array.isArray(columns) ? columns : [columns]) as readonly (AddColumnsSql | Field)[];
-  if (list.length === 0) throw new TableError("INVALID_ARGUMENT", "addColumns() needs at least one column.");
+  const list = listOf(
+    (Array.isArray(columns) ? columns : [columns]) as readonly (AddColumnsSql | Field)[],
+    "addColumns()",
+  );
   return list.map((one) => {
+    textOf(objectOf(one, "A column of addColumns()").name, "The name of a column");
     if (!("valueSql" in one)) return { field: adoptSchema({ fields: [one] } as unknown as Schema).fields[0] as Field };
     const value = bindExpression(parseSql(one.valueSql, `The expression for '${one.name}'`), base.schema.arrow);
     return { field: new Field(one.name, value.type, !isNonNullConstant(value)), value };
@@ -162,6 +165,7 @@ function isSchema(columns: unknown): columns is Schema {
 
 /** A name with dots in it is found before it is taken for a path. */
 function column(schema: TableSchema, path: string): SchemaNode {
+  textOf(path, "The name of a column");
   const node = findPath(schema, [path]) ?? findPath(schema, path.split("."));
   if (node !== undefined) return node;
   const names = schema.arrow.fields.map((field) => field.name).join(", ");
@@ -171,6 +175,7 @@ function column(schema: TableSchema, path: string): SchemaNode {
 }
 
 function typeOf(type: string | DataType, path: string): DataType {
+  if (typeof type !== "string") objectOf(type, "dataType");
   if (typeof type !== "string") {
     const field = new Field(path, type, true);
     return adoptSchema({ fields: [field] } as unknown as Schema).fields[0]?.type ?? type;

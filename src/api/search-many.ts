@@ -1,6 +1,8 @@
 /** Several vector searches of one version, which is read once for all of them. */
 import { Table as ArrowTable } from "apache-arrow";
 import { nearestMany, nearestSchema } from "../compute/nearest.js";
+import { TableError } from "../support/errors.js";
+import { checkLimits, optionsOf, shown } from "./arguments.js";
 import { type QueryExecutionOptions, type QuerySource, readHeld, type TimeLimit, timeLimit } from "./query-base.js";
 import type { IntoVector } from "./vector.js";
 import { planOf, VectorQuery } from "./vector-query.js";
@@ -12,8 +14,11 @@ import { planOf, VectorQuery } from "./vector-query.js";
 export async function searchMany(
   open: () => Promise<QuerySource>,
   searches: readonly (IntoVector | VectorQuery)[],
-  options: QueryExecutionOptions,
+  given: QueryExecutionOptions,
 ): Promise<ArrowTable[]> {
+  const options = optionsOf(given, "The options of searchMany()");
+  checkLimits(options);
+  if (!Array.isArray(searches)) throw noList(searches);
   const queries = searches.map((search) => (search instanceof VectorQuery ? search : vectorQuery(open, search)));
   const held = await open();
   let limit: TimeLimit | undefined;
@@ -32,6 +37,11 @@ export async function searchMany(
   } finally {
     limit?.end();
   }
+}
+
+function noList(searches: unknown): TableError {
+  const what = "it has to be an array of vectors and queries";
+  return new TableError("INVALID_ARGUMENT", `The searches of searchMany() are ${shown(searches)}; ${what}.`);
 }
 
 function vectorQuery(open: () => Promise<QuerySource>, vector: IntoVector): VectorQuery {

@@ -2,6 +2,7 @@
 import type { Expression } from "../compute/expression/ast.js";
 import { printExpression } from "../compute/expression/print.js";
 import type { ColumnOrder } from "../compute/scan.js";
+import { objectOf, textOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { QueryBase } from "./query-base.js";
 import { notSupported } from "./unbuilt.js";
@@ -37,7 +38,9 @@ export abstract class StandardQuery extends QueryBase {
 
   /** Sorts the result; nulls come last unless `nullsFirst`. */
   orderBy(ordering: ColumnOrder | readonly ColumnOrder[]): this {
-    this.order = Array.isArray(ordering) ? ordering : [ordering as ColumnOrder];
+    const order: readonly ColumnOrder[] = Array.isArray(ordering) ? ordering : [ordering as ColumnOrder];
+    for (const one of order) textOf(objectOf(one, "An ordering").columnName, "columnName");
+    this.order = order;
     return this;
   }
 

@@ -8,6 +8,7 @@ import type { Row } from "../data/columns/rows.js";
 import { memoryStore } from "../store/memory.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { LockMetrics } from "../support/lock.js";
+import { shown } from "./arguments.js";
 import { OpenTable } from "./open-table.js";
 import { type Settings, settingsOf } from "./options.js";
 import { Query } from "./query.js";
@@ -147,10 +148,11 @@ async function fragmentRows({ shared }: OpenTable): Promise<readonly Row[]> {
 
 /** A query over one of the tables, which is made anew for every execution. @throws NOT_FOUND for another name */
 export function sysQuery(name: SysTable, source: SysSource, { runtime }: Settings): Query {
-  const definition = Object.hasOwn(DEFINITIONS, name) ? DEFINITIONS[name] : undefined;
+  const isKnown = typeof name === "string" && Object.hasOwn(DEFINITIONS, name);
+  const definition = isKnown ? DEFINITIONS[name] : undefined;
   if (definition === undefined) {
     const names = Object.keys(DEFINITIONS).join(", ");
-    throw new TableError("NOT_FOUND", `There is no system table '${name}'; there are: ${names}.`, {
+    throw new TableError("NOT_FOUND", `There is no system table ${shown(name)}; there are: ${names}.`, {
       details: { table: name },
     });
   }

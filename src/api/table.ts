@@ -11,6 +11,7 @@ import { bindFilter } from "../compute/expression/bind.js";
 import { queryableSchema } from "../compute/scan.js";
 import { TableError } from "../support/errors.js";
 import { appendWrite, overwriteWrite } from "./append.js";
+import { listOf, optionsOf, shown, textOf } from "./arguments.js";
 import { checkMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput, sqlText } from "./filter.js";
 import type { InputData } from "./input.js";
@@ -106,11 +107,12 @@ export class Table extends OperableTable {
    * Adds rows, or with `mode: "overwrite"` replaces all. Rows must not be changed before the promise settles.
    * @throws SCHEMA_MISMATCH, READ_ONLY, CONFLICT, BUSY, TIMEOUT, CANCELED, QUEUE_FULL, UNAVAILABLE, UNKNOWN_OUTCOME
    */
-  async add(data: InputData, options: AddOptions = {}): Promise<AddResult> {
+  async add(data: InputData, given: AddOptions = {}): Promise<AddResult> {
     this.#checkWritable();
+    const options = optionsOf(given, "The options of add()");
     const report = reporter(options.progress, this.#open.settings.runtime.monotonicMs);
     if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
-      throw new TableError("INVALID_ARGUMENT", `mode is ${String(options.mode)}; it may be "append" or "overwrite".`);
+      throw new TableError("INVALID_ARGUMENT", `mode is ${shown(options.mode)}; it may be "append" or "overwrite".`);
     }
     checkMetadata(options.metadata);
     const ended = this.#open.shared.lease.begin();
@@ -134,7 +136,7 @@ export class Table extends OperableTable {
    */
   async update(request: UpdateRequest | Expressions, options: UpdateOptions = {}): Promise<UpdateResult> {
     this.#checkWritable();
-    const { where, assignments } = readUpdate(request, options.where);
+    const { where, assignments } = readUpdate(request, optionsOf(options, "The options of update()").where);
     const write: TableWrite = { kind: "update", where, assignments, rows: 0, sizeBytes: 0, alone: false };
     const result = await this.#open.write(write, { ...options });
     return { ...info(result), rowsUpdated: result.rowsUpdated };
@@ -144,15 +146,18 @@ export class Table extends OperableTable {
   async delete(predicate: SqlInput, options: WriteOptions = {}): Promise<DeleteResult> {
     this.#checkWritable();
     const parsed = parseSql(predicate, "The predicate of delete");
+    optionsOf(options, "The options of delete()");
     const text = sqlText(predicate);
     const write: TableWrite = { kind: "delete", predicate: parsed, text, rows: 0, sizeBytes: 0, alone: false };
-    const result = await this.#open.write(write, options);
+    const result = await this.#open.write(write, options ?? {});
     return { ...info(result), numDeletedRows: result.rowsDeleted };
   }
 
   /** Begins an upsert by the key columns `on`. */
   mergeInsert(on: string | readonly string[]): MergeInsertBuilder {
-    return new MergeInsertBuilder(typeof on === "string" ? [on] : on, {
+    const keys = listOf(typeof on === "string" ? [on] : on, "The key columns of mergeInsert()");
+    for (const key of keys) textOf(key, "A key column of mergeInsert()");
+    return new MergeInsertBuilder(keys, {
       schema: async () => {
         this.#checkWritable();
         return (await this.#open.shared.refresh()).schema.arrow;
@@ -266,7 +271,7 @@ export class Table extends OperableTable {
     try {
       const result = await this.#open.write(
         alone(() => planRestore(shared, wanted)),
-        options,
+        optionsOf(options, "The options of restore()"),
       );
       this.#shown.letGo();
       return info(result);
@@ -294,7 +299,7 @@ export class Table extends OperableTable {
 
   async #alone(write: AloneWrite, options: WriteOptions): Promise<CommitInfo> {
     this.#checkWritable();
-    return info(await this.#open.write(write, options));
+    return info(await this.#open.write(write, optionsOf(options, "The options")));
   }
 
   #checkOpen(): void {

@@ -8,6 +8,7 @@ import { decodeTag, encodeTag, type TagContents as TagFile, tagFileName, tagOfFi
 import type { ObjectStore } from "../store/contract.js";
 import { joinPath } from "../store/paths.js";
 import { isTableError, TableError } from "../support/errors.js";
+import { shown } from "./arguments.js";
 import type { OpenTable } from "./open-table.js";
 
 export interface TagContents {
@@ -39,7 +40,7 @@ function tagPath(name: string): string {
 /** @throws INVALID_ARGUMENT */
 export function checkVersion(version: number): number {
   if (Number.isSafeInteger(version) && version >= 1) return version;
-  throw new TableError("INVALID_ARGUMENT", `A version is a whole number from 1 on, not ${String(version)}.`, {
+  throw new TableError("INVALID_ARGUMENT", `A version is a whole number from 1 on, not ${shown(version)}.`, {
     details: { version },
   });
 }

@@ -3,6 +3,7 @@ import type { RecordBatch, Schema } from "apache-arrow";
 import { outputSchema, type ScanSource } from "../compute/scan.js";
 import { type TakePlan, takeOffsets, takeRowIds } from "../compute/take.js";
 import { TableError } from "../support/errors.js";
+import { numbersOf } from "./arguments.js";
 import { type Execution, QueryBase, type QuerySource } from "./query-base.js";
 
 const U64_MAX = 2n ** 64n - 1n;
@@ -20,13 +21,13 @@ export class TakeQuery extends QueryBase {
   }
 
   static byOffsets(source: () => Promise<QuerySource>, offsets: readonly number[]): TakeQuery {
-    const wanted = [...offsets];
+    const wanted = numbersOf(offsets, "The offsets");
     return new TakeQuery(source, (from, plan) => takeOffsets(from, wanted, plan), `take ${wanted.length} offsets`);
   }
 
   /** @throws INVALID_ARGUMENT for an id that is no unsigned 64-bit integer */
   static byRowIds(source: () => Promise<QuerySource>, rowIds: readonly (bigint | number)[]): TakeQuery {
-    const wanted = rowIds.map(toRowId);
+    const wanted = numbersOf(rowIds, "The row ids").map(toRowId);
     return new TakeQuery(source, (from, plan) => takeRowIds(from, wanted, plan), `take ${wanted.length} row ids`);
   }
 

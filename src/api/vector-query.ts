@@ -12,6 +12,7 @@ import {
 } from "../compute/nearest.js";
 import { queryableSchema, type ScanSource } from "../compute/scan.js";
 import type { ScanMetrics } from "../compute/window-reader.js";
+import { numberOf, textOf } from "./arguments.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
 import { notSupported } from "./unbuilt.js";
@@ -49,7 +50,7 @@ export class VectorQuery extends StandardQuery {
 
   /** The vector column; needed when several have the dimension of the query. */
   column(name: string): this {
-    this.#column = name;
+    this.#column = textOf(name, "The vector column");
     return this;
   }
 
@@ -61,6 +62,8 @@ export class VectorQuery extends StandardQuery {
 
   /** Only rows with lowerBound <= _distance < upperBound. */
   distanceRange(lowerBound?: number, upperBound?: number): this {
+    for (const bound of [lowerBound, upperBound])
+      if (bound !== undefined) numberOf(bound, "A bound of distanceRange()");
     this.#lowerBound = lowerBound;
     this.#upperBound = upperBound;
     return this;

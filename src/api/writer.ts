@@ -10,9 +10,10 @@ import type { Row } from "../data/columns/rows.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { Timer } from "../support/runtime.js";
 import { appendWrite } from "./append.js";
+import { atLeast, optionsOf, shown } from "./arguments.js";
 import type { InputData } from "./input.js";
 import type { OpenTable } from "./open-table.js";
-import { atLeast } from "./options.js";
+
 import type { AddResult } from "./results.js";
 
 /** What one call of `write` takes: rows, or Arrow data. */
@@ -68,14 +69,18 @@ export class BufferedWriter<A extends AddResult | undefined = undefined> {
   #closed = false;
 
   /** Writers are made by `table.writer()`. */
-  constructor(open: OpenTable, options: WriterOptions, isConnected: () => boolean) {
+  constructor(open: OpenTable, given: WriterOptions, isConnected: () => boolean) {
+    const options = optionsOf(given, "The options of writer()");
     this.#open = open;
     this.#rowsMax = atLeast(1, options.rows ?? ROWS_DEFAULT, "rows");
     this.#bytesMax = atLeast(1, options.bytes ?? BYTES_DEFAULT, "bytes");
     this.#holdMs = atLeast(0, options.ms ?? MS_DEFAULT, "ms");
     const acknowledge = options.acknowledge ?? "admission";
     if (acknowledge !== "admission" && acknowledge !== "commit") {
-      throw new TableError("INVALID_ARGUMENT", `acknowledge is ${acknowledge}; it may be "admission" or "commit".`);
+      throw new TableError(
+        "INVALID_ARGUMENT",
+        `acknowledge is ${shown(acknowledge)}; it may be "admission" or "commit".`,
+      );
     }
     this.#onCommit = acknowledge === "commit";
     open.writers.set(this, isConnected);

@@ -11,6 +11,8 @@ import { newMetrics, type PieceRequest, type WindowMemo, WindowReader } from "./
 
 /** Windows that are read while one is consumed. */
 const WINDOWS_AHEAD = 2;
+/** Bytes of the columns of a filter in one window: only one batch of them is in memory at once. */
+const FILTERED_BYTES = 8 << 20;
 /** The first window of a scan that may end early. */
 const FIRST_WINDOW_ROWS = 1 << 13;
 
@@ -76,7 +78,7 @@ export function scanWindows(
 /** The most rows of a window. */
 export function rowsPerWindow(requests: readonly PieceRequest[]): number {
   const each = requests.map(({ filter, filterNeeds, schema }) => {
-    return windowRows(filter === undefined ? schema : filterNeeds.schema);
+    return filter === undefined ? windowRows(schema) : windowRows(filterNeeds.schema, FILTERED_BYTES);
   });
   return Math.min(...each);
 }

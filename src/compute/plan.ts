@@ -237,9 +237,9 @@ export const WINDOW_BYTES = 4 << 20;
 const WINDOW_ROWS_MIN = 4096;
 const WINDOW_ROWS_MAX = 1 << 17;
 
-/** Rows of a window that holds about `WINDOW_BYTES` of these columns. */
-export function windowRows(schema: TableSchema): number {
-  const rows = 2 ** Math.floor(Math.log2(WINDOW_BYTES / (8 + rowBytes(schema))));
+/** Rows of a window that holds about so many bytes of these columns. */
+export function windowRows(schema: TableSchema, windowBytes = WINDOW_BYTES): number {
+  const rows = 2 ** Math.floor(Math.log2(windowBytes / (8 + rowBytes(schema))));
   return Math.max(WINDOW_ROWS_MIN, Math.min(WINDOW_ROWS_MAX, rows));
 }
 

@@ -147,7 +147,8 @@ function columnNameProblem(name: unknown): string | undefined {
 }
 
 function quote(name: unknown): string {
-  return typeof name === "string" ? JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name) : String(name);
+  if (typeof name === "string") return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
+  return typeof name === "object" && name !== null ? "an object" : String(name);
 }
 
 function refuse(code: ErrorCode, message: string, details: Record<string, unknown>): never {

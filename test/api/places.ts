@@ -74,7 +74,7 @@ function cell(value: unknown): unknown {
 /** Every file below a directory with its size, but for the hint, which is written behind the answers. */
 export function filesBelow(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== "latest_version_hint.json")
+    .filter((entry) => entry.isFile() && !entry.name.includes("latest_version_hint.json"))
     .map((entry) => {
       const path = join(entry.parentPath, entry.name);
       return `${relative(directory, path)} ${statSync(path).size}`;

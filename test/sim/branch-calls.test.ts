@@ -6,29 +6,14 @@
 import { describe, expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
+import { callsOf, FAULTS, hitCall, KINDS } from "./faults.js";
 import type { SimulatedProcess } from "./process.js";
 import { connectIn, readRows, TABLE } from "./table-world.js";
-import { everything, filesOf, shareIn } from "./vacuum-world.js";
+import { everything, filesOf, NO_COMPACTION, shareIn } from "./vacuum-world.js";
 import { type Fault, keepNothing, simulate, type World } from "./world.js";
 
-const FAULTS: Readonly<Record<string, Fault>> = {
-  "killed before": { kill: "before" },
-  "killed after": { kill: "after" },
-  "killed in the middle": { kill: "torn" },
-  "power cut before": { powerCut: "before", keep: keepNothing },
-  "power cut after": { powerCut: "after", keep: keepNothing },
-  "power cut, disk in disorder": { powerCut: "after" },
-  "EIO before": { fail: "EIO", when: "before" },
-  "EIO though done": { fail: "EIO", when: "after" },
-  "disk full": { fail: "ENOSPC", when: "before" },
-};
-/** Each kind of fault takes every ninth call, and together they take all; CALLS=all tries every fault at every call. */
-const STEP = process.env.CALLS === "all" ? 1 : Object.keys(FAULTS).length;
-const firstOf = (kind: string) => (STEP === 1 ? 0 : Object.keys(FAULTS).indexOf(kind));
 const ROWS = [1, 2, 3].map((id) => ({ id, n: 10 * id }));
 const BRANCH = "a/b";
-/** What the cleanups leave to themselves: every file stays as it was written. */
-const NO_COMPACTION = { targetRowsPerFragment: 1, maxDeletedShare: 1 };
 
 interface Scene {
   readonly world: World;
@@ -51,16 +36,9 @@ async function prepare(seed: number): Promise<Scene> {
 
 /** Hits call `at` of `task`; undefined when it has fewer calls. */
 async function faulted<T>({ world, process }: Scene, fault: Fault, at: number, task: () => Promise<T>) {
-  const first = world.calls;
-  let hit = false;
-  world.onCall = (call) => {
-    if (call.number !== first + at) return undefined;
-    hit = true;
-    return fault;
-  };
+  const hit = hitCall(world, at, fault);
   const outcome = await world.run(() => process.spawn(task));
-  world.onCall = () => undefined;
-  if (!hit) return undefined;
+  if (hit() === undefined) return undefined;
   if (outcome.kind === "failed") expect(isTableError(outcome.error), String(outcome.error)).toBe(true);
   return outcome;
 }
@@ -110,8 +88,9 @@ async function recover({ world, process }: Scene, branchIds: readonly number[]):
 const below = (world: World, directory: string) => filesOf(world).filter((path) => path.startsWith(directory));
 
 describe("each call of making a branch", () => {
-  test.each(Object.keys(FAULTS))("%s: the branch is whole or not there", async (kind) => {
-    for (let at = firstOf(kind); ; at += STEP) {
+  test.each(KINDS)("%s: the branch is whole or not there", async (kind) => {
+    const { first, step } = callsOf(kind);
+    for (let at = first; ; at += step) {
       const scene = await prepare(at);
       const make = async () => (await scene.main.branches()).create(BRANCH, "main", 2);
       const outcome = await faulted(scene, FAULTS[kind] as Fault, at, make);
@@ -126,8 +105,9 @@ describe("each call of making a branch", () => {
 });
 
 describe("each call of removing a branch", () => {
-  test.each(Object.keys(FAULTS))("%s: the branch is whole or gone", async (kind) => {
-    for (let at = firstOf(kind); ; at += STEP) {
+  test.each(KINDS)("%s: the branch is whole or gone", async (kind) => {
+    const { first, step } = callsOf(kind);
+    for (let at = first; ; at += step) {
       const scene = await prepare(at);
       await scene.world.run(async () => {
         const branch = await (await scene.main.branches()).create(BRANCH, "main", 2);

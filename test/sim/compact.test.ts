@@ -5,9 +5,10 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
+import { FAULTS, hitCall, KINDS } from "./faults.js";
 import type { Outcome } from "./process.js";
 import { checkVersions, connectIn, Oracle, readRows, TABLE } from "./table-world.js";
-import { type Fault, keepNothing, simulate, type World } from "./world.js";
+import { type Fault, simulate, type World } from "./world.js";
 
 const QUIET = { maintenance: { auto: false } };
 
@@ -57,18 +58,6 @@ const BESIDE: Readonly<Record<string, readonly Write[]>> = {
   ],
 };
 
-const FAULTS: Readonly<Record<string, Fault>> = {
-  "killed before": { kill: "before" },
-  "killed after": { kill: "after" },
-  "killed in the middle": { kill: "torn" },
-  "power cut before": { powerCut: "before", keep: keepNothing },
-  "power cut after": { powerCut: "after", keep: keepNothing },
-  "power cut, disk in disorder": { powerCut: "after" },
-  "EIO before": { fail: "EIO", when: "before" },
-  "EIO though done": { fail: "EIO", when: "after" },
-  "disk full": { fail: "ENOSPC", when: "before" },
-};
-
 let runs = 0;
 
 /** One run with a fault at call `at` after the start; undefined when there were fewer calls. */
@@ -85,15 +74,7 @@ async function runOnce(writes: readonly Write[], fault: Fault, at: number): Prom
     return [mine, await connectIn(writer, QUIET).openTable(TABLE)] as const;
   });
   await world.settle();
-  const first = world.calls;
-  let hit = false;
-  let hurt: string | undefined;
-  world.onCall = (call) => {
-    if (call.number !== first + at) return undefined;
-    hit = true;
-    hurt = call.process;
-    return fault;
-  };
+  const hit = hitCall(world, at, fault);
   const [compacted, ...outcomes] = await world.run(() =>
     Promise.all([
       compactor.spawn<unknown>(() => tables[0].optimize()),
@@ -101,8 +82,8 @@ async function runOnce(writes: readonly Write[], fault: Fault, at: number): Prom
     ]),
   );
   await world.settle();
-  world.onCall = () => undefined;
-  if (!hit) return undefined;
+  const hurt = hit()?.process;
+  if (hurt === undefined) return undefined;
   const wrong: string[] = [];
   noteCompaction(compacted as Outcome<unknown>, wrong);
   for (const [i, outcome] of outcomes.entries()) {
@@ -144,9 +125,9 @@ function sorted(rows: readonly { readonly id: number; readonly n: number }[]): s
 }
 
 describe.each(Object.keys(BESIDE))("each call of a compaction %s", (name) => {
-  test.each(Object.keys(FAULTS))("%s: no row lost, none back, none twice", async (kind) => {
+  test.each(KINDS)("%s: no row lost, none back, none twice", async (kind) => {
     const stride = Number(process.env.STRIDE ?? STRIDES[name]);
-    for (let at = Object.keys(FAULTS).indexOf(kind) % stride; ; at += stride) {
+    for (let at = KINDS.indexOf(kind) % stride; ; at += stride) {
       const wrong = await runOnce(BESIDE[name]!, FAULTS[kind]!, at);
       if (wrong === undefined) {
         expect(at, "a compaction makes file-system calls").toBeGreaterThan(8);
@@ -171,19 +152,13 @@ test("a compaction that was interrupted by an error leaves no file behind", asyn
     const filesOf = () => world.run(async () => (await store.list("data")).map(({ name }) => name).sort());
     const before = await filesOf();
     const version = await world.run(() => table.version());
-    const first = world.calls;
-    let hit: string | undefined;
-    world.onCall = (call) => {
-      if (call.number !== first + at) return undefined;
-      hit = call.operation;
-      return { fail: "EIO", when: "before" };
-    };
+    const hit = hitCall(world, at, { fail: "EIO", when: "before" });
     const outcome = await world.run(() => process.spawn(() => table.optimize()));
     await world.settle();
-    world.onCall = () => undefined;
-    if (hit === undefined) return;
+    const operation = hit()?.operation;
+    if (operation === undefined) return;
     // The one call that may leave something is the removal itself.
-    const nothing = hit !== "unlink" && (await world.run(() => table.version())) === version;
+    const nothing = operation !== "unlink" && (await world.run(() => table.version())) === version;
     if (outcome.kind === "failed" && nothing) expect(await filesOf(), `call ${at}`).toEqual(before);
   }
 });

@@ -6,8 +6,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
+import { FAULTS, hitCall } from "./faults.js";
 import { checkVersions, connectIn, Oracle, readRows, TABLE } from "./table-world.js";
-import { type Fault, keepNothing, simulate } from "./world.js";
+import { type Fault, simulate } from "./world.js";
 
 interface Write {
   readonly changes: ReadonlyMap<number, number | "absent">;
@@ -84,16 +85,8 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   ],
 };
 
-const FAULTS: Readonly<Record<string, Fault>> = {
-  "killed before": { kill: "before" },
-  "killed after": { kill: "after" },
-  "killed in the middle": { kill: "torn" },
-  "power cut before": { powerCut: "before", keep: keepNothing },
-  "power cut after": { powerCut: "after", keep: keepNothing },
-  "power cut, disk in disorder": { powerCut: "after" },
-  "EIO before": { fail: "EIO", when: "before" },
-  "EIO though done": { fail: "EIO", when: "after" },
-  "disk full": { fail: "ENOSPC", when: "before" },
+const ALL_FAULTS: Readonly<Record<string, Fault>> = {
+  ...FAULTS,
   "too many files": { fail: "EMFILE", when: "before" },
 };
 
@@ -108,17 +101,10 @@ async function runOnce(workload: Workload, fault: Fault, at: number): Promise<re
   const table = await world.run(() => connectIn(writer).createTable(TABLE, START));
   await world.settle();
   oracle.settle(START);
-  const first = world.calls;
-  let hit = false;
-  world.onCall = (call) => {
-    if (call.number !== first + at) return undefined;
-    hit = true;
-    return fault;
-  };
+  const hit = hitCall(world, at, fault);
   const outcomes = await world.run(() => Promise.all(workload.map((write) => writer.spawn(() => write.run(table)))));
   await world.settle();
-  world.onCall = () => undefined;
-  if (!hit) return undefined;
+  if (hit() === undefined) return undefined;
   const wrong: string[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     if (outcome.kind === "failed" && !isTableError(outcome.error)) wrong.push(`not a TableError: ${outcome.error}`);
@@ -150,9 +136,9 @@ async function recover(world: ReturnType<typeof simulate>, oracle: Oracle): Prom
 }
 
 describe.each(Object.keys(WORKLOADS))("each call of %s", (name) => {
-  test.each(Object.keys(FAULTS))("%s: nothing lost, nothing half done", async (kind) => {
+  test.each(Object.keys(ALL_FAULTS))("%s: nothing lost, nothing half done", async (kind) => {
     const workload = WORKLOADS[name] as Workload;
-    const fault = FAULTS[kind] as Fault;
+    const fault = ALL_FAULTS[kind] as Fault;
     for (let at = 0; ; at++) {
       const wrong = await runOnce(workload, fault, at);
       if (wrong === undefined) {
@@ -165,20 +151,14 @@ describe.each(Object.keys(WORKLOADS))("each call of %s", (name) => {
 });
 
 describe("each call of creating a table", () => {
-  test.each(Object.keys(FAULTS))("%s: the table is there with its rows, or can be created again", async (kind) => {
+  test.each(Object.keys(ALL_FAULTS))("%s: the table is there with its rows, or can be created again", async (kind) => {
     for (let at = 0; ; at++) {
       const world = simulate(at);
       const writer = world.process();
-      let hit = false;
-      world.onCall = (call) => {
-        if (call.number !== at) return undefined;
-        hit = true;
-        return FAULTS[kind];
-      };
+      const hit = hitCall(world, at, ALL_FAULTS[kind] as Fault);
       const outcome = await world.run(() => writer.spawn(() => connectIn(writer).createTable(TABLE, START)));
       await world.settle();
-      world.onCall = () => undefined;
-      if (!hit) return;
+      if (hit() === undefined) return;
       const rows = await world.run(async () => {
         const db = connectIn(world.process());
         const there = (await db.tableNames()).includes(TABLE);

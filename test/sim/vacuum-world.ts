@@ -27,6 +27,11 @@ export function shareIn(process: SimulatedProcess, sharing: Sharing = {}): Conne
   return connectIn(process, { coordination, maintenance: { auto: false }, dataFormat });
 }
 
+/** Four rows for tables of these tests. */
+export const ROWS = [1, 2, 3, 4].map((id) => ({ id, n: 10 * id }));
+/** A cleanup that leaves every fragment as it is. */
+export const NO_COMPACTION = { targetRowsPerFragment: 1, maxDeletedShare: 1 };
+
 /** Rows in the order of their ids, as text. */
 export async function picture(table: Table): Promise<string> {
   const rows = await readRows(table);
@@ -36,6 +41,12 @@ export async function picture(table: Table): Promise<string> {
 /** Every version older than this moment. */
 export function everything(world: World): Date {
   return new Date(world.startMs + world.nowMs + 86_400_000);
+}
+
+/** Removes every version that nothing needs. */
+export async function vacuumIn(world: World, process: SimulatedProcess): Promise<void> {
+  const table = await shareIn(process).openTable(TABLE);
+  await table.optimize({ ...NO_COMPACTION, cleanupOlderThan: everything(world) });
 }
 
 /** Paths of all files of the table, relative to it. */

@@ -135,3 +135,14 @@ test("a data file whose path leads out of the table is refused", () => {
     expect(() => decodeFragment(bytes, "m")).toThrow(expect.objectContaining({ code: "CORRUPT" }));
   }
 });
+
+test("a row sequence whose path leads out of the table is refused, of ids and of versions", () => {
+  for (const name of ["rowIds", "createdVersions", "lastUpdatedVersions"] as const) {
+    const at = (path: string) => ({ [name]: { kind: "external", path, offset: 0, sizeBytes: 1 } as const });
+    expect(decodeFragment(encodeFragment({ ...plain(1), ...at("ids/a.bin") }), "m")).toMatchObject(at("ids/a.bin"));
+    for (const path of ["../x.bin", "/etc/passwd", "a/../b", "a\\b", ""]) {
+      const bytes = encodeFragment({ ...plain(1), ...at(path) });
+      expect(() => decodeFragment(bytes, "m"), `${name} ${path}`).toThrow(expect.objectContaining({ code: "CORRUPT" }));
+    }
+  }
+});

@@ -32,10 +32,11 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
+/** Everything in the database but the hint, which is written behind commits. */
+const files = () => filesBelow(directory).filter((file) => !file.includes("latest_version_hint"));
+
 /** Runs a call that has to fail, and looks that it left nothing. */
 async function refused(call: () => unknown, code: string, words: RegExp): Promise<void> {
-  // The hint is written behind commits.
-  const files = () => filesBelow(directory).filter((file) => !file.includes("latest_version_hint"));
   const before = files();
   const rows = await rowsOf(table);
   const error = await (async () => call())().then(
@@ -112,7 +113,7 @@ describe("rows that do not fit are refused", () => {
   });
 
   test("a source that breaks takes its rows with it, and its own error reaches the caller", async () => {
-    const before = filesBelow(directory);
+    const before = files();
     await expect(table.add(failing())).rejects.toThrow("the source broke");
     await expect(table.add(failing(), { mode: "overwrite" })).rejects.toThrow("the source broke");
     await expect(db.createTable("new", failing())).rejects.toThrow("the source broke");
@@ -128,7 +129,7 @@ test("files of a stream that were written before its source broke are removed", 
     yield wide;
     throw new Error("the source broke");
   }
-  const before = filesBelow(directory);
+  const before = files();
   await expect(table.add(large())).rejects.toThrow("the source broke");
   expect(files()).toEqual(before);
 });

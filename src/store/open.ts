@@ -1,4 +1,5 @@
 /** From the address of a database to its store. Knows plain paths, file:// and memory://. */
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { TableError } from "../support/errors.js";
 import type { ObjectStore } from "./contract.js";
@@ -35,6 +36,12 @@ export function openStore(uri: string, options: LocalStoreOptions = {}): ObjectS
         },
       );
   }
+}
+
+/** False for a local directory that does not exist: there is no database yet. */
+export function placeExists(uri: string): boolean {
+  const store = openStore(uri);
+  return store.scheme !== "file" || (statSync(store.display, { throwIfNoEntry: false })?.isDirectory() ?? false);
 }
 
 function pathOf(uri: string): string {

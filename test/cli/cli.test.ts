@@ -47,6 +47,26 @@ describe("looking", () => {
     });
   });
 
+  test.each(["ls", "verify", "doctor"])("%s of a directory that does not exist is no empty database", async (verb) => {
+    const missing = join(freshDatabase(), "mistyped");
+    expect(await joust(verb, missing)).toMatchObject({
+      code: 1,
+      output: "",
+      errors: expect.stringMatching(/^NOT_FOUND: There is no directory .*mistyped/),
+    });
+    expect(existsSync(missing)).toBe(false);
+  });
+
+  test("numbers that JSON does not know are text", async () => {
+    const database = freshDatabase();
+    const db = await connect(database);
+    await db.createTable("t", [{ x: Number.NaN, v: [1, Number.POSITIVE_INFINITY, Number.NaN] }]);
+    await db.close();
+    const { output } = await joust("cat", database, "t", "--json");
+    expect(JSON.parse(output)).toEqual({ x: "NaN", v: [1, "Infinity", "NaN"] });
+    expect((await joust("cat", database, "t")).lines[1]).toMatch(/NaN +\[1,"Infinity","NaN"\]/);
+  });
+
   test("schema, log and stats line up what they show, and give programs the same", async () => {
     const { database } = await makeTable("lance");
     expect((await joust("schema", database, NAME)).lines.slice(0, 2)).toEqual([

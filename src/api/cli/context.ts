@@ -1,5 +1,7 @@
 /** What the verbs of the command share: opening a database or a table for the time of one verb, and what users type. */
 import { InvalidArgumentError } from "commander";
+import { placeExists } from "../../store/open.js";
+import { TableError } from "../../support/errors.js";
 import type { Connection } from "../connection.js";
 import type { Table } from "../table.js";
 
@@ -10,6 +12,13 @@ export class Failed extends Error {}
 export async function withDatabase<T>(uri: string, use: (db: Connection) => Promise<T>): Promise<T> {
   // Help and usage errors come at once: the library is loaded by the first verb that needs it.
   const { connect } = await import("../connection.js");
+  // A database is made with its first table; here nobody makes one, and a mistyped path is not sound.
+  if (!placeExists(uri)) {
+    throw new TableError(
+      "NOT_FOUND",
+      `There is no directory ${uri}. The first argument is the directory of the database.`,
+    );
+  }
   const db = await connect(uri, { maintenance: { auto: false } });
   try {
     return await use(db);

@@ -53,7 +53,7 @@ export function printTable(columns: readonly Column[], rows: readonly (readonly 
   for (const row of rows) say(line(row));
 }
 
-/** JSON with what JSON does not know: large integers as text, bytes as base64, vectors as lists. */
+/** JSON with what JSON does not know: large integers, NaN and infinities as text, bytes as base64, vectors as lists. */
 export function toJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, plainValue, indent);
 }
@@ -125,6 +125,7 @@ function lengthOf(text: string): number {
 }
 
 function plainValue(this: unknown, _key: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))

@@ -99,7 +99,7 @@ async function list(uri: string, json: boolean): Promise<void> {
       }
     }
     if (json) return printJson(tables);
-    if (tables.length === 0) return note(`No tables in ${uri}.`);
+    if (tables.length === 0) return note(`No tables in '${uri}'.`);
     printTable(
       [{ title: "TABLE" }, ...["VERSION", "ROWS", "FRAGMENTS", "SIZE"].map((title) => ({ title, right: true }))],
       tables.map((one) => [

@@ -13,7 +13,7 @@ import type { TableMetrics } from "../commit/meters.js";
 import { explainMissing, explainMissingAtHead } from "../commit/missing-file.js";
 import { canceled, type QueueMetrics, queueClosed, type SubmitOptions, WriteQueue } from "../commit/queue.js";
 import { SharedTable } from "../commit/shared-table.js";
-import type { Snapshot } from "../commit/snapshot.js";
+import type { Hold, Snapshot } from "../commit/snapshot.js";
 import type { ReaderPool, TableReaders } from "../compute/readers/pool.js";
 import type { ScanSource } from "../compute/scan.js";
 import type { DataFormat, FragmentCodec } from "../data/codec.js";
@@ -68,6 +68,8 @@ export class OpenTable {
   readonly maintenance: Maintenance;
   /** Buffered writers that may still hold rows, and whether their connections are open. */
   readonly writers = new Map<{ close(): Promise<void> }, () => boolean>();
+  /** Versions that handles and snapshots hold, and whether their connections are open. */
+  readonly #kept = new Map<Hold, () => boolean>();
   /** Writes that have no answer yet. */
   readonly #taken = new Set<Promise<unknown>>();
   readonly #readers: TableReaders | undefined;
@@ -175,8 +177,25 @@ export class OpenTable {
     throw outcome?.error;
   }
 
+  /** Holds a version until it is released, or until the connection that it is held for is closed. */
+  keep(held: Hold, isConnected: () => boolean): Hold {
+    const release = () => {
+      this.#kept.delete(kept);
+      held.release();
+    };
+    const kept: Hold = { snapshot: held.snapshot, release };
+    this.#kept.set(kept, isConnected);
+    if (!isConnected()) release();
+    return kept;
+  }
+
+  #letGo(): void {
+    for (const [kept, isConnected] of [...this.#kept]) if (!isConnected()) kept.release();
+  }
+
   /** Ends what connections that are closed have begun, while others go on: resolves when it has its answers. */
   async settle(): Promise<void> {
+    this.#letGo();
     const left = [...this.writers].filter(([, isConnected]) => !isConnected());
     const written = await Promise.allSettled(left.map(([writer]) => writer.close()));
     await Promise.allSettled(this.#taken);
@@ -185,6 +204,7 @@ export class OpenTable {
 
   /** Refuses new writes, and resolves when all that were taken have their answers and background work has ended. */
   async close(): Promise<void> {
+    this.#letGo();
     const written = await Promise.allSettled([...this.writers.keys()].map((writer) => writer.close()));
     this.#closed = true;
     await this.queue.close();

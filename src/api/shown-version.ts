@@ -11,12 +11,15 @@ import { locateVersion } from "./versions.js";
 export class ShownVersion {
   readonly #own: OpenTable;
   readonly #checkOpen: () => void;
+  readonly #isConnected: () => boolean;
   #line: OpenTable;
   #held: Hold | undefined;
   #seenMs = Number.NEGATIVE_INFINITY;
 
-  constructor(own: OpenTable, checkOpen: () => void) {
+  /** @param isConnected false after the connection was closed: then nothing is held any more */
+  constructor(own: OpenTable, checkOpen: () => void, isConnected: () => boolean) {
     this.#own = own;
+    this.#isConnected = isConnected;
     this.#line = own;
     this.#checkOpen = checkOpen;
   }
@@ -70,7 +73,7 @@ export class ShownVersion {
       throw error;
     }
     this.letGo();
-    this.#held = held;
+    this.#held = this.#own.keep(held, this.#isConnected);
     this.#line = found.line;
   }
 

@@ -28,7 +28,7 @@ export class TableSnapshot {
   /** Snapshots are made by a table. */
   constructor(open: OpenTable, held: Hold, isConnected: () => boolean) {
     this.#open = open;
-    this.#held = held;
+    this.#held = open.keep(held, isConnected);
     this.#isConnected = isConnected;
   }
 

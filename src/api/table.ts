@@ -60,7 +60,7 @@ export class Table extends OperableTable {
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    const shown = new ShownVersion(open, () => this.#checkOpen());
+    const shown = new ShownVersion(open, () => this.#checkOpen(), isConnected);
     super(open, {
       shown,
       checkOpen: () => this.#checkOpen(),
@@ -107,20 +107,20 @@ export class Table extends OperableTable {
    * Adds rows, or with `mode: "overwrite"` replaces all. Rows must not be changed before the promise settles.
    * @throws SCHEMA_MISMATCH, READ_ONLY, CONFLICT, BUSY, TIMEOUT, CANCELED, QUEUE_FULL, UNAVAILABLE, UNKNOWN_OUTCOME
    */
-  async add(data: InputData, given: AddOptions = {}): Promise<AddResult> {
+  async add(data: InputData, options: AddOptions = {}): Promise<AddResult> {
     this.#checkWritable();
-    const options = optionsOf(given, "The options of add()");
-    const report = reporter(options.progress, this.#open.settings.runtime.monotonicMs);
-    if (options.mode !== undefined && options.mode !== "append" && options.mode !== "overwrite") {
-      throw new TableError("INVALID_ARGUMENT", `mode is ${shown(options.mode)}; it may be "append" or "overwrite".`);
+    const asked = optionsOf(options, "The options of add()");
+    const report = reporter(asked.progress, this.#open.settings.runtime.monotonicMs);
+    if (asked.mode !== undefined && asked.mode !== "append" && asked.mode !== "overwrite") {
+      throw new TableError("INVALID_ARGUMENT", `mode is ${shown(asked.mode)}; it may be "append" or "overwrite".`);
     }
-    checkMetadata(options.metadata);
+    checkMetadata(asked.metadata);
     const ended = this.#open.shared.lease.begin();
     try {
       const write =
-        options.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
+        asked.mode === "overwrite" ? overwriteWrite(this.#open, data, report) : appendWrite(this.#open, data, report);
       // Only what has to wait does: the order of calls is the order in the queue.
-      const result = await this.#open.write(write instanceof Promise ? await write : write, options);
+      const result = await this.#open.write(write instanceof Promise ? await write : write, asked);
       const { version, attempts, rebases, rowsAdded } = result;
       report(rowsAdded, 0, true);
       return { version, attempts, rebases, rowsAdded };

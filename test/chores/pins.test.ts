@@ -1,5 +1,8 @@
 /** What holds a version holds it until its own end, whatever else has read the version and ended. */
-import { expect, test } from "vitest";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Table } from "../../src/api/table.js";
 import { connected, freshDirectory, rowsOf } from "../api/places.js";
 
 const DAY_MS = 86_400_000;
@@ -56,4 +59,32 @@ test("two holds of one version are two: the end of one is not that of the other"
   expect((await second.query().toArray()).map(({ id }) => id)).toEqual([1]);
   second.close();
   expect(await versionsLeft()).toEqual([2]);
+});
+
+const HOLDS: Readonly<Record<string, (table: Table) => Promise<unknown>>> = {
+  "a handle that is checked out": (table) => table.checkout(1),
+  "a snapshot": (table) => table.snapshot(),
+};
+
+describe.each(Object.keys(HOLDS))("%s", (name) => {
+  test("ends with its connection, though other connections of the place go on", async () => {
+    const directory = freshDirectory();
+    const table = await (await connected(directory)).createTable("t", [{ id: 1 }]);
+    const other = await connected(directory);
+    await HOLDS[name]!(await other.openTable("t"));
+    await other.close();
+    await table.add([{ id: 2 }], { mode: "overwrite" });
+    await table.optimize({ cleanupOlderThan: new Date(Date.now() + DAY_MS) });
+    expect((await table.listVersions()).map(({ version }) => version)).toEqual([2]);
+  });
+
+  test("ends with the last connection: the lease of the process is given back", async () => {
+    const directory = freshDirectory();
+    const db = await connected(directory);
+    await HOLDS[name]!(await db.createTable("t", [{ id: 1 }]));
+    const leases = () => readdirSync(join(directory, "t.lance/_coord")).filter((file) => file.startsWith("lease-"));
+    expect(leases()).toHaveLength(1);
+    await db.close();
+    expect(leases()).toEqual([]);
+  });
 });

@@ -222,12 +222,12 @@ export class Connection extends UnbuiltConnection {
    * (docs/doctor.md says what, and what may be lost). A table without findings is never changed.
    * @throws UNAVAILABLE when it cannot look, NOT_FOUND when there is no such table; never for what it finds
    */
-  doctor(given: DoctorOptions = {}): Findings<Diagnosis> {
+  doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
     this.#checkOpen();
-    const options = optionsOf(given, "The options of doctor()");
-    if (options.table !== undefined) checkTableName(options.table);
+    const asked = optionsOf(options, "The options of doctor()");
+    if (asked.table !== undefined) checkTableName(asked.table);
     const { store } = this.#database;
-    return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, options));
+    return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, asked));
   }
 
   async #create(name: string, data: InputData, options: CreateTableOptions): Promise<Table> {

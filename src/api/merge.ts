@@ -70,12 +70,12 @@ export class MergeInsertBuilder {
   }
 
   /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
-  async execute(data: InputData, given: MergeExecution = {}): Promise<MergeResult> {
-    const options = optionsOf(given, "The options of execute()");
-    this.#check(options);
+  async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
+    const asked = optionsOf(options, "The options of execute()");
+    this.#check(asked);
     const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
     const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
-    const result = await this.#target.commit(write, { timeoutMs: options.timeoutMs, metadata: options.metadata });
+    const result = await this.#target.commit(write, { timeoutMs: asked.timeoutMs, metadata: asked.metadata });
     return {
       version: result.version,
       attempts: result.attempts,

@@ -79,16 +79,16 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
   }
 
   /** The result batch by batch. @throws INVALID_ARGUMENT, TIMEOUT, CANCELED, SNAPSHOT_EXPIRED, CORRUPT */
-  async *execute(given: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
-    const options = optionsOf(given, "The options of a query");
-    checkLimits(options);
-    if (options.maxBatchLength !== undefined) atLeast(1, options.maxBatchLength, "maxBatchLength");
+  async *execute(options: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    const asked = optionsOf(options, "The options of a query");
+    checkLimits(asked);
+    if (asked.maxBatchLength !== undefined) atLeast(1, asked.maxBatchLength, "maxBatchLength");
     const held = await this.#open();
     let limit: TimeLimit | undefined;
     try {
-      limit = timeLimit(options, held.runtime);
+      limit = timeLimit(asked, held.runtime);
       const execution: Execution = {
-        ...(options.maxBatchLength === undefined ? {} : { batchRows: options.maxBatchLength }),
+        ...(asked.maxBatchLength === undefined ? {} : { batchRows: asked.maxBatchLength }),
         ...(limit.signal === undefined ? {} : { signal: limit.signal }),
       };
       for await (const batch of this.run(held.source, execution)) {

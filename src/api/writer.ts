@@ -69,13 +69,13 @@ export class BufferedWriter<A extends AddResult | undefined = undefined> {
   #closed = false;
 
   /** Writers are made by `table.writer()`. */
-  constructor(open: OpenTable, given: WriterOptions, isConnected: () => boolean) {
-    const options = optionsOf(given, "The options of writer()");
+  constructor(open: OpenTable, options: WriterOptions, isConnected: () => boolean) {
+    const asked = optionsOf(options, "The options of writer()");
     this.#open = open;
-    this.#rowsMax = atLeast(1, options.rows ?? ROWS_DEFAULT, "rows");
-    this.#bytesMax = atLeast(1, options.bytes ?? BYTES_DEFAULT, "bytes");
-    this.#holdMs = atLeast(0, options.ms ?? MS_DEFAULT, "ms");
-    const acknowledge = options.acknowledge ?? "admission";
+    this.#rowsMax = atLeast(1, asked.rows ?? ROWS_DEFAULT, "rows");
+    this.#bytesMax = atLeast(1, asked.bytes ?? BYTES_DEFAULT, "bytes");
+    this.#holdMs = atLeast(0, asked.ms ?? MS_DEFAULT, "ms");
+    const acknowledge = asked.acknowledge ?? "admission";
     if (acknowledge !== "admission" && acknowledge !== "commit") {
       throw new TableError(
         "INVALID_ARGUMENT",

@@ -60,7 +60,7 @@ export class Table extends OperableTable {
 
   /** Handles are made by a connection. */
   constructor(open: OpenTable, isConnected: () => boolean) {
-    const shown = new ShownVersion(open, () => this.#checkOpen());
+    const shown = new ShownVersion(open, () => this.#checkOpen(), isConnected);
     super(open, {
       shown,
       checkOpen: () => this.#checkOpen(),

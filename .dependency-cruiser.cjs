@@ -14,16 +14,30 @@ const downwards = FOLDERS.slice(1).map((folder, index) => ({
 }));
 
 const wall = (from, to, comment) => ({
-  name: `${from}-never-imports-${to}`,
+  name: `${from}-never-imports-${to}`.replaceAll("/", "-"),
   comment,
   severity: "error",
   from: { path: `^src/${from}/` },
   to: { path: `^src/${to}/` },
 });
 
+/** Inside src/data/ the order is that of layers: formats, then what all of them are made of. */
+const DATA_FOLDERS = ["parquet", "lance", "arrow", "columns", "kernels"];
+
+const insideData = DATA_FOLDERS.slice(1).map((folder, index) => ({
+  name: `data-${folder}-imports-downwards`,
+  comment: `src/data/${folder}/ may import only from itself, the files beside it and ${DATA_FOLDERS.slice(index + 2).join(", ") || "no other folder"}.`,
+  severity: "error",
+  from: { path: `^src/data/${folder}/` },
+  to: { path: `^src/data/(${DATA_FOLDERS.slice(0, index + 1).join("|")})/` },
+}));
+
 module.exports = {
   forbidden: [
     ...downwards,
+    ...insideData,
+    wall("data/parquet", "data/lance", "Parquet files borrow Arrow's schema message, nothing of Lance's."),
+    wall("data/lance", "data/arrow", "A Lance file is read without Arrow's file format."),
     wall("commit", "compute", "The control plane never looks at rows."),
     wall("commit", "data", "The control plane never looks at rows."),
     {

@@ -2,7 +2,7 @@
 import { Data, type Field, type RecordBatch } from "apache-arrow";
 import { takeRows } from "../data/kernels/batches.js";
 import { bitmapBytes, copyBits } from "../data/kernels/bits.js";
-import { validityOf } from "../data/kernels/column.js";
+import { buffersOf, validityOf } from "../data/kernels/column.js";
 import { gather } from "../data/kernels/gather.js";
 import type { Piece } from "./piece.js";
 import { type ColumnNeeds, type ResolvedPlan, type RowSource, type ScanPlan, unionOf, without } from "./plan.js";
@@ -90,6 +90,6 @@ function childOf(struct: Data, index: number): Data {
           child,
           Uint32Array.from({ length: rows }, (_, row) => row),
         );
-  const buffers = [fresh.valueOffsets, fresh.values, validity] as unknown as Data["buffers"];
+  const buffers = buffersOf(fresh.valueOffsets, fresh.values, validity);
   return new Data(fresh.type, 0, rows, -1, buffers, fresh.children, fresh.dictionary);
 }

@@ -95,7 +95,7 @@ function boolBounds(chunk: Data): Found {
 }
 
 function numberBounds(chunk: Data): Found {
-  const values = chunk.values as unknown as Int32Array;
+  const values = chunk.values as Int32Array;
   const bits = validityOf(chunk);
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
@@ -110,7 +110,7 @@ function numberBounds(chunk: Data): Found {
 
 /** Whether NaN equals, exceeds or matches nothing is the evaluator's affair; here it makes the bounds unknown. */
 function floatBounds(chunk: Data): Found {
-  const values = chunk.values as unknown as Float64Array;
+  const values = chunk.values as Float64Array;
   const bits = validityOf(chunk);
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
@@ -169,8 +169,8 @@ function pairBounds(chunk: Data, flip: number, signed: boolean): Found {
 }
 
 function textBounds(chunk: Data): { readonly min: Uint8Array; readonly max: Uint8Array } | undefined {
-  const bytes = chunk.values as unknown as Uint8Array;
-  const offsets = chunk.valueOffsets as unknown as Offsets;
+  const bytes = chunk.values as Uint8Array;
+  const offsets = chunk.valueOffsets as Offsets;
   const bits = validityOf(chunk);
   let min = -1;
   let max = -1;

@@ -100,7 +100,7 @@ function convert(
   const head = { type, length, constant, valid };
   if (values instanceof Float64Array) return { ...head, form: "number", values };
   if (values instanceof Uint8Array) return { ...head, form: "truth", values };
-  return { ...head, form: "wide", values: values as unknown as BigInt64Array };
+  return { ...head, form: "wide", values: values as BigInt64Array };
 }
 
 function allocate(

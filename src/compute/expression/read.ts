@@ -1,5 +1,6 @@
 /** Arrow data to vectors, whole or at chosen rows: the only place that looks at Arrow's buffers as they are. */
 import { type Data, type DataType, Type } from "apache-arrow";
+import { buffersOf } from "../../data/kernels/column.js";
 import { TableError } from "../../support/errors.js";
 import { kindOf, shapeOf, typeText, valueType } from "./types.js";
 import type { BytesVector, ListVector, Vector, WideVector } from "./vector.js";
@@ -215,8 +216,8 @@ function remask(child: Data, bits: Uint8Array, nullCount: number): Data {
     kindOf(child.type as DataType) === "bool" && child.offset > 0
       ? packBits(readBits(child.values as Uint8Array, child.offset, child.length))
       : child.values;
-  const buffers = [child.valueOffsets, values, bits, child.typeIds] as unknown as Data["buffers"];
-  return child.clone(child.type, 0, child.length, nullCount, buffers as never, child.children as never);
+  const buffers = buffersOf(child.valueOffsets, values, bits);
+  return child.clone(child.type, 0, child.length, nullCount, buffers, child.children);
 }
 
 /** Bytes of 0 and 1 to a bitmap, padded to 64 bits. */

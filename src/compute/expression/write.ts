@@ -1,36 +1,35 @@
 /** Vectors back to Arrow data. */
-import { type Data, type DataType, makeData, Type } from "apache-arrow";
+import { type Data, type DataType, Type } from "apache-arrow";
+import { type ColumnParts, makeColumn } from "../../data/columns/layout.js";
+import { hasWideOffsets } from "../../data/kernels/column.js";
 import { packBits } from "./read.js";
 import { kindOf, shapeOf } from "./types.js";
-import type { ListVector, Vector } from "./vector.js";
+import type { ListVector, Vector, WideValues } from "./vector.js";
 
 /** `vector` as Arrow data of its type and length; constants are repeated. */
 export function writeData(source: Vector): Data {
   const vector = source.constant ? repeat(source) : source;
-  const { type, length } = vector;
-  const nullBitmap = vector.valid === undefined ? undefined : packBits(vector.valid);
-  const nullCount = vector.valid === undefined ? 0 : countZeros(vector.valid);
-  const head = { type, length, nullCount, nullBitmap: nullBitmap ?? null };
+  const { type, length, valid } = vector;
+  const nullCount = valid === undefined ? 0 : countZeros(valid);
+  const head = { length, nullCount, validity: valid === undefined ? undefined : packBits(valid) };
   switch (vector.form) {
     case "nothing":
-      return kindOf(type) === "null" ? make({ type, length }) : writeData(emptyOf(type, length));
+      return kindOf(type) === "null"
+        ? makeColumn(type, { length, nullCount: length })
+        : writeData(emptyOf(type, length));
     case "truth":
-      return make({ ...head, data: packBits(vector.values) });
+      return makeColumn(type, { ...head, values: packBits(vector.values) });
     case "number":
-      return make({ ...head, data: writeNumbers(vector.values, type) });
+      return makeColumn(type, { ...head, values: writeNumbers(vector.values, type) });
     case "wide":
-      return make({ ...head, data: kindOf(type) === "decimal" ? writeDecimals(vector.values) : vector.values });
+      return makeColumn(type, { ...head, values: writeWide(vector.values, type) });
     case "bytes":
-      return writeBytes(vector, head);
+      return makeColumn(type, { ...head, ...writeBytes(vector) });
     case "list":
-      return writeList(vector, head);
+      return makeColumn(type, { ...head, ...writeList(vector) });
     case "struct":
-      return make({ ...head, children: vector.children.map((child) => writeData(child)) });
+      return makeColumn(type, { ...head, children: vector.children.map((child) => writeData(child)) });
   }
-}
-
-function make(props: Record<string, unknown>): Data {
-  return makeData(props as never) as Data;
 }
 
 function countZeros(flags: Uint8Array): number {
@@ -39,26 +38,25 @@ function countZeros(flags: Uint8Array): number {
   return count;
 }
 
-function writeBytes(vector: Extract<Vector, { form: "bytes" }>, head: Record<string, unknown>): Data {
-  const { type, bytes, offsets } = vector;
-  const first = offsets[0] as number;
-  if (type.typeId === Type.FixedSizeBinary) {
-    return make({ ...head, data: bytes.subarray(first, offsets[vector.length]) });
-  }
-  const wide = type.typeId === Type.LargeUtf8 || type.typeId === Type.LargeBinary;
-  const valueOffsets = wide
-    ? BigInt64Array.from(offsets.subarray(0, vector.length + 1), BigInt)
-    : offsets.subarray(0, vector.length + 1);
-  return make({ ...head, valueOffsets, data: bytes });
+type Parts = Omit<ColumnParts, "length" | "nullCount">;
+
+function writeBytes({ type, bytes, offsets, length }: Extract<Vector, { form: "bytes" }>): Parts {
+  if (type.typeId === Type.FixedSizeBinary) return { values: bytes.subarray(offsets[0], offsets[length]) };
+  return { offsets: writeOffsets(offsets, length, type), values: bytes };
 }
 
-function writeList(vector: ListVector, head: Record<string, unknown>): Data {
-  const child = writeData(vector.child);
-  if (shapeOf(vector.type).listSize !== undefined) return make({ ...head, child });
-  return make({ ...head, valueOffsets: vector.offsets.subarray(0, vector.length + 1), child });
+function writeList({ type, child, offsets, length }: ListVector): Parts {
+  const children = [writeData(child)];
+  if (shapeOf(type).listSize !== undefined) return { children };
+  return { offsets: writeOffsets(offsets, length, type), children };
 }
 
-function writeNumbers(values: Float64Array, type: DataType): unknown {
+function writeOffsets(offsets: Int32Array, length: number, type: DataType): Int32Array | BigInt64Array {
+  const own = offsets.subarray(0, length + 1);
+  return hasWideOffsets(type) ? BigInt64Array.from(own, BigInt) : own;
+}
+
+function writeNumbers(values: Float64Array, type: DataType): ArrayBufferView {
   switch (kindOf(type)) {
     case "int8":
       return Int8Array.from(values);
@@ -100,7 +98,11 @@ function roundEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function writeDecimals(values: ArrayLike<bigint>): Uint32Array {
+function writeWide(values: WideValues, type: DataType): ArrayBufferView {
+  return kindOf(type) === "decimal" || Array.isArray(values) ? writeDecimals(values) : values;
+}
+
+function writeDecimals(values: WideValues): Uint32Array {
   const out = new Uint32Array(values.length * 4);
   const view = new DataView(out.buffer);
   for (let i = 0; i < values.length; i++) {

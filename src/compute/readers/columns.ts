@@ -7,6 +7,7 @@
 import { Data, type DataType, type RecordBatch, type Schema, Vector } from "apache-arrow";
 import { childrenOf } from "../../data/columns/layout.js";
 import { makeBatch } from "../../data/kernels/batches.js";
+import { buffersOf } from "../../data/kernels/column.js";
 
 type View = ArrayBufferView;
 
@@ -31,7 +32,7 @@ export function packBatch(batch: RecordBatch, moved: Set<ArrayBufferLike>): Pack
 }
 
 function packColumn(data: Data, moved: Set<ArrayBufferLike>): PackedColumn {
-  const views = [data.valueOffsets, data.values, data.nullBitmap] as unknown as (View | null | undefined)[];
+  const views = [data.valueOffsets, data.values, data.nullBitmap] as (View | null | undefined)[];
   const dictionary = data.dictionary?.data.map((chunk) => packColumn(chunk as Data, moved));
   return {
     length: data.length,
@@ -64,6 +65,7 @@ function unpackColumn(packed: PackedColumn, type: DataType): Data {
     packed.dictionary === undefined || words === undefined
       ? undefined
       : new Vector(packed.dictionary.map((chunk) => unpackColumn(chunk, words)));
-  const buffers = [...packed.buffers] as unknown as Data["buffers"];
+  const [offsets, values, validity] = packed.buffers;
+  const buffers = buffersOf(offsets, values, validity);
   return new Data(type, packed.offset, packed.length, packed.nullCount, buffers, children, dictionary);
 }

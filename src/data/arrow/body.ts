@@ -74,7 +74,7 @@ function cut(data: Data, start: number, length: number): Data {
 
 /** Offsets that begin at 0; returns the range of items that they stand for. */
 function addOffsets(draft: Draft, data: Data, length: number, large: boolean): [start: number, end: number] {
-  const offsets = data.valueOffsets as unknown as Offsets | undefined;
+  const offsets = data.valueOffsets as Offsets | undefined;
   if (length === 0 || offsets === undefined) {
     draft.parts.push(new Uint8Array(large ? 8 : 4));
     return [0, 0];

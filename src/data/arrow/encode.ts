@@ -121,7 +121,7 @@ function writeDictionaries(sink: ByteSink, pieces: readonly Columns[], schema: S
   );
   return found.map(({ type, chunks }, id) => {
     const vector = chunks[0]?.dictionary ?? new Vector([nullColumn(type.dictionary as DataType, 0)]);
-    const values = splice(vector.data as unknown as Data[]);
+    const values = splice(vector.data as Data[]);
     const body = encodeBody([values], values.length);
     return writeMessage(sink, encodeDictionaryMessage(id, body.metadata, body.bodyBytes, sink.sizeBytes), body);
   });

@@ -184,7 +184,7 @@ function rebase(offsets: Offsets, first: number): Offsets {
 }
 
 function checkIndices(context: LoadContext, data: Data, size: number): void {
-  const indices = data.values as unknown as Int32Array | BigInt64Array;
+  const indices = data.values as Int32Array | BigInt64Array;
   if (data.nullCount === data.length) return;
   for (let i = 0; i < data.length; i++) {
     const index = Number(indices[i]);

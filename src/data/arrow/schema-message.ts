@@ -207,10 +207,10 @@ function decodeNestedType(reader: FlatReader, id: number, body: TablePosition, c
       return new FixedSizeList(natural(reader.i32(body, 0)), children[0]!);
     case TYPE_ID.map:
       if (childrenOf(children[0]!.type as DataType).length !== 2) throw new FlatError("a map without keys and values");
-      return new Map_(children[0] as unknown as ConstructorParameters<typeof Map_>[0], reader.u8(body, 0) !== 0);
+      return new Map_(children[0] as ConstructorParameters<typeof Map_>[0], reader.u8(body, 0) !== 0);
     default:
       if (!PLAIN_IDS.includes(id)) throw new FlatError(`a column of a type that is never written (${id})`);
-      return adoptType({ typeId: id } as unknown as DataType);
+      return adoptType({ typeId: id } as DataType);
   }
 }
 

@@ -154,7 +154,7 @@ function adoptNestedType(type: DataType): DataType {
     case TYPE_ID.struct:
       return new Struct(children());
     case TYPE_ID.map:
-      return new Map_(children()[0] as unknown as ConstructorParameters<typeof Map_>[0], (type as Map_).keysSorted);
+      return new Map_(children()[0] as ConstructorParameters<typeof Map_>[0], (type as Map_).keysSorted);
     case TYPE_ID.dictionary: {
       const { dictionary, indices, id, isOrdered } = type as Dictionary;
       return new Dictionary(adoptType(dictionary as DataType), adoptType(indices) as Int32, id, isOrdered);
@@ -244,7 +244,7 @@ export function rewrap(data: Data, type: DataType): Data {
     nullCount: data.nullCount,
     bitOffset: data.offset,
     validity: bits,
-    offsets: data.valueOffsets as unknown as Int32Array | undefined,
+    offsets: data.valueOffsets as Int32Array | undefined,
     values: data.values as ArrayBufferView | undefined,
     children,
     dictionary,

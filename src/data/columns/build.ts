@@ -136,7 +136,7 @@ function buildBools(type: DataType, values: ArrayLike<unknown>, length: number):
 /** The items of a list value: an array, a typed array, an Arrow vector, a Map or plain object for map columns. */
 function itemsOf(value: unknown, type: DataType, index: number): ArrayLike<unknown> {
   if (Array.isArray(value)) return value;
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value as unknown as ArrayLike<unknown>;
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value as Uint8Array;
   if ((type.typeId as number) === TYPE_ID.map) {
     const entries = value instanceof Map ? value : isRecord(value) ? Object.entries(value) : undefined;
     if (entries !== undefined)

@@ -3,7 +3,16 @@
  * whole floats to integers, float precisions, 32- and 64-bit strings and lists, dictionaries to their values, lists of
  * equal length to vectors, units of time (checked). Text is never read as numbers, nor numbers printed.
  */
-import { type Data, type DataType, type Dictionary, Field, type Int, Vector } from "apache-arrow";
+import {
+  type Data,
+  type DataType,
+  type Date_,
+  type Dictionary,
+  Field,
+  type Int,
+  type Timestamp,
+  Vector,
+} from "apache-arrow";
 import { sameType } from "../../format/schema.js";
 import { nullColumn } from "../kernels/column.js";
 import { gather } from "../kernels/gather.js";
@@ -116,13 +125,13 @@ function castFloats(data: Data, type: DataType): Data | undefined {
   const { values } = data;
   const To = type.ArrayType as Float32ArrayConstructor | Float64ArrayConstructor;
   const isFloat = (x: unknown) => x === Float32Array || x === Float64Array;
-  if (!isFloat((values as unknown as Float32Array).constructor) || !isFloat(To)) return undefined;
+  if (!isFloat((values as Float32Array).constructor) || !isFloat(To)) return undefined;
   return makeColumn(type, {
     length: data.length,
     nullCount: data.nullCount,
     bitOffset: data.offset,
     validity: validityOf(data),
-    values: new To((values as unknown as Float32Array).subarray(0, data.length)),
+    values: new To((values as Float32Array).subarray(0, data.length)),
   });
 }
 
@@ -150,7 +159,7 @@ function timesOf(data: Data, type: DataType): ArrayLike<unknown> {
 
 /** A count of `units` stands for `seconds` seconds. */
 function rateOf(type: DataType): readonly [units: bigint, seconds: bigint] {
-  const { unit } = type as unknown as { readonly unit: number };
+  const { unit } = type as Timestamp | Date_;
   if ((type.typeId as number) === TYPE_ID.timestamp) return [UNITS_PER_SECOND[unit]!, 1n];
   return unit === 0 ? [1n, DAY_SECONDS] : [1000n, 1n];
 }
@@ -182,7 +191,7 @@ function castList(data: Data, type: DataType): Data {
   const base = { length, nullCount, bitOffset: offset, validity: validityOf(data) };
   const bounds = new Float64Array(length + 1);
   for (let i = 0; i <= length; i++) {
-    bounds[i] = from.kind === "fixed-list" ? i * from.size : Number((data.valueOffsets as unknown as Offsets)[i]);
+    bounds[i] = from.kind === "fixed-list" ? i * from.size : Number((data.valueOffsets as Offsets)[i]);
   }
   if (to.kind === "fixed-list") return castVectors(data, type, child, bounds, to.size);
   const large = to.kind === "list" && to.large;

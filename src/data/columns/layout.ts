@@ -24,6 +24,7 @@ import {
   type Vector,
 } from "apache-arrow";
 import { TableError } from "../../support/errors.js";
+import { buffersOf } from "../kernels/column.js";
 
 /** Type ids of the Arrow format (Schema.fbs); -1 is apache-arrow's own mark for dictionary-encoded columns. */
 export const TYPE_ID = {
@@ -135,17 +136,13 @@ export interface ColumnParts {
 /** One column chunk out of its buffers; nothing is copied unless `values` is not aligned to its element size. */
 export function makeColumn(type: DataType, parts: ColumnParts): Data {
   const { values } = parts;
-  const buffers = {
-    0: parts.offsets,
-    1: values === undefined ? undefined : viewAs(type, values),
-    2: parts.validity,
-  };
+  const buffers = buffersOf(parts.offsets, values === undefined ? undefined : viewAs(type, values), parts.validity);
   return new Data(
     type,
     parts.bitOffset ?? 0,
     parts.length,
     parts.nullCount,
-    buffers as unknown as Data["buffers"],
+    buffers,
     (parts.children ?? []) as Data[],
     parts.dictionary,
   );

@@ -6,7 +6,7 @@
  */
 import { Data, type DataType, RecordBatch, type Schema, Struct, Vector } from "apache-arrow";
 import { assert } from "../../support/errors.js";
-import { makeColumn, makeLike, type Values } from "./column.js";
+import { buffersOf, makeColumn, makeLike, type Values } from "./column.js";
 import { gather } from "./gather.js";
 import { splice } from "./splice.js";
 
@@ -33,7 +33,7 @@ function adoptColumn(data: Data, type: DataType): Data {
     words === undefined
       ? undefined
       : data.dictionary && new Vector(data.dictionary.data.map((chunk) => adoptColumn(chunk, words)));
-  const buffers = [data.valueOffsets, adoptValues(data.values, type), data.nullBitmap] as unknown as Data["buffers"];
+  const buffers = buffersOf(data.valueOffsets, adoptValues(data.values, type), data.nullBitmap);
   return new Data(type, data.offset, data.length, data.nullCount, buffers, children, dictionary);
 }
 

@@ -84,8 +84,16 @@ export function makeLike(source: Data, length: number, parts: ColumnParts): Data
 
 function build(make: typeof Data, type: DataType, length: number, parts: ColumnParts): Data {
   const nullCount = type.typeId === 1 ? length : parts.validity === undefined ? 0 : (parts.nullCount ?? -1);
-  const buffers: unknown = [parts.offsets, parts.values, parts.validity];
-  return new make(type, 0, length, nullCount, buffers as Data["buffers"], parts.children ?? [], parts.dictionary);
+  const buffers = buffersOf(parts.offsets, parts.values, parts.validity);
+  return new make(type, 0, length, nullCount, buffers, parts.children ?? [], parts.dictionary);
+}
+
+type Buffer = ArrayBufferView | null | undefined;
+
+/** Buffers as `Data` takes them: apache-arrow's own type wants all four, of the classes of one type. */
+export function buffersOf(offsets: Buffer, values: Buffer, validity: Buffer): Data["buffers"] {
+  const buffers: unknown = [offsets, values, validity];
+  return buffers as Data["buffers"];
 }
 
 /** The validity bitmap if the column has NULLs (it starts at bit `data.offset`), else undefined. */

@@ -179,7 +179,7 @@ class ParquetFileReader implements DataFileReader {
       nullCount: data.nullCount,
       bitOffset: data.offset,
       validity: validityOf(data),
-      offsets: data.valueOffsets as unknown as Offsets | undefined,
+      offsets: data.valueOffsets as Offsets | undefined,
       children,
     });
   }

@@ -88,7 +88,7 @@ function tagChildren(node: SchemaNode): DataType {
     case TYPE_ID.largeList:
       return largeListType(children[0]!);
     case TYPE_ID.map:
-      return new Map_(children[0] as unknown as ConstructorParameters<typeof Map_>[0], (type as Map_).keysSorted);
+      return new Map_(children[0] as ConstructorParameters<typeof Map_>[0], (type as Map_).keysSorted);
     default:
       return type;
   }

@@ -4,7 +4,7 @@
  * A chunk holds at most 4096 values, a power of two in every chunk but the last; its values aim at 16 KiB so that a
  * point look-up stays small.
  */
-import { assert } from "../../../support/errors.js";
+import { TableError } from "../../../support/errors.js";
 import { copyBits } from "../../kernels/bits.js";
 import type { Bits } from "./bits.js";
 import type { BitColumn, FixedColumn, LeafColumn, VariableColumn, VectorColumn } from "./column.js";
@@ -37,7 +37,7 @@ export function chunkValues(column: LeafColumn): ChunkValues {
     case "vector":
       return vectorValues(column);
     default:
-      return assert(false, `a ${column.kind} column is not cut into chunks`) as never;
+      throw new TableError("INTERNAL", `A ${column.kind} column is not cut into chunks. Please report it.`);
   }
 }
 

@@ -152,9 +152,13 @@ export function sysQuery(name: SysTable, source: SysSource, { runtime }: Setting
   const definition = isKnown ? DEFINITIONS[name] : undefined;
   if (definition === undefined) {
     const names = Object.keys(DEFINITIONS).join(", ");
-    throw new TableError("NOT_FOUND", `There is no system table ${shown(name)}; there are: ${names}.`, {
-      details: { table: name },
-    });
+    throw new TableError(
+      "NOT_FOUND",
+      `There is no system table ${typeof name === "string" ? `'${name}'` : shown(name)}; there are: ${names}.`,
+      {
+        details: { table: name },
+      },
+    );
   }
   return new Query(async () => {
     const rows = await definition.rows(source);

@@ -12,7 +12,6 @@ const RETRY_HINTS = {
   SCHEMA_MISMATCH: "never",
   NOT_FOUND: "never",
   ALREADY_EXISTS: "never",
-  VERSION_MISMATCH: "after-refresh",
   CONFLICT: "after-refresh",
   BUSY: "now",
   TIMEOUT: "now",

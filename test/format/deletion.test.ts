@@ -141,6 +141,17 @@ describe("a deletion file is refused", () => {
     await expect(decodeDeletionVector(bytes, "bitmap", "d", 10)).rejects.toEqual(corrupt);
   });
 
+  test("when its containers claim more rows than the fragment has, before memory is taken for them", async () => {
+    // Three containers of one key, each a run of 65,536 rows: the greatest value is as it should be.
+    const container = [1, 0, 0, 0, 0xff, 0xff];
+    const header = [0x3b, 0x30, 2, 0, 0b111, ...[0, 0, 0xff, 0xff], ...[0, 0, 0xff, 0xff], ...[0, 0, 0xff, 0xff]];
+    const bytes = Uint8Array.from([...header, ...container, ...container, ...container]);
+    await expect(decodeDeletionVector(bytes, "bitmap", "d", 65_536)).rejects.toMatchObject({
+      code: "CORRUPT",
+      message: expect.stringContaining("a value is not below 65536"),
+    });
+  });
+
   test("when a crash left it empty", async () => {
     for (const kind of ["arrow", "bitmap"] as const) {
       await expect(decodeDeletionVector(new Uint8Array(), kind, "d", 10)).rejects.toEqual(corrupt);

@@ -21,6 +21,8 @@ export interface MergeTarget {
 export interface MergeExecution {
   /** How long the merge may wait for its turn, milliseconds. */
   readonly timeoutMs?: number | undefined;
+  /** Withdraws the merge for as long as it waits. */
+  readonly signal?: AbortSignal | undefined;
   /** Kept with the version, as listVersions() shows it. */
   readonly metadata?: CommitMetadata | undefined;
 }
@@ -74,7 +76,11 @@ export class MergeInsertBuilder {
     this.#check(asked);
     const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
     const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
-    const result = await this.#target.commit(write, { timeoutMs: asked.timeoutMs, metadata: asked.metadata });
+    const result = await this.#target.commit(write, {
+      timeoutMs: asked.timeoutMs,
+      signal: asked.signal,
+      metadata: asked.metadata,
+    });
     return {
       version: result.version,
       attempts: result.attempts,

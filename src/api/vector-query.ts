@@ -12,6 +12,7 @@ import {
 } from "../compute/nearest.js";
 import { queryableSchema, type ScanSource } from "../compute/scan.js";
 import type { ScanMetrics } from "../compute/window-reader.js";
+import { TableError } from "../support/errors.js";
 import { numberOf, textOf } from "./arguments.js";
 import type { Execution, QuerySource } from "./query-base.js";
 import { StandardQuery } from "./standard-query.js";
@@ -26,6 +27,19 @@ export interface SearchStart {
 }
 
 /** What a query would search for in a version; for those who execute several at once. @throws INVALID_ARGUMENT */
+/** Columns that a search adds to its result; the second one when it is for several vectors. */
+const RESULT_COLUMNS = ["_distance", "query_index"];
+
+/** A column of the table would stand in the place of the result's. @throws INVALID_ARGUMENT */
+function refuseColumn(source: ScanSource, name: string): void {
+  if (!source.schema.nodes.some(({ field }) => field.name === name)) return;
+  throw new TableError(
+    "INVALID_ARGUMENT",
+    `The table has a column '${name}', where a search puts its result. Rename it with alterColumns().`,
+    { details: { column: name } },
+  );
+}
+
 export let planOf: (query: VectorQuery, source: ScanSource) => Promise<NearestPlan>;
 
 export class VectorQuery extends StandardQuery {
@@ -129,6 +143,7 @@ export class VectorQuery extends StandardQuery {
 
   async #plan(source: ScanSource): Promise<NearestPlan> {
     const vectors = await Promise.all(this.#vectors.map(resolveVector));
+    for (const name of vectors.length > 1 ? RESULT_COLUMNS : RESULT_COLUMNS.slice(0, 1)) refuseColumn(source, name);
     const schema = this.#postfilter ? nearestQueryableSchema(source.schema) : queryableSchema(source.schema);
     const columns = this.outputColumns(source, nearestQueryableSchema(source.schema));
     const filter = this.combinedFilter();

@@ -24,6 +24,15 @@ export const LINE_DIRECTORIES: readonly string[] = [
   "data",
 ];
 
+/** Columns that rows have by themselves; native LanceDB does not open a table that has one of its own. */
+const ROW_COLUMNS: readonly string[] = [
+  "_rowid",
+  "_rowaddr",
+  "_rowoffset",
+  "_row_created_at_version",
+  "_row_last_updated_at_version",
+];
+
 const TABLE_SUFFIX = ".lance";
 const TABLE_NAME = /^[A-Za-z0-9_.-]+$/;
 const TAG_NAME = /^[\p{Alphabetic}\p{N}_.-]+$/u;
@@ -66,7 +75,7 @@ export function branchDirectory(branch: string): string {
   return `${BRANCH_TREES}/${branch}`;
 }
 
-/** A name of a top-level column. @throws INVALID_ARGUMENT when it is empty, too long, or holds `.` or a control character */
+/** A name of a top-level column. @throws INVALID_ARGUMENT when it is empty, reserved, too long, or holds `.` or a control character */
 export function checkColumnName(name: string): void {
   const problem = columnNameProblem(name);
   if (problem !== undefined) refuse("INVALID_ARGUMENT", `Invalid column name (${quote(name)}): ${problem}.`, { name });
@@ -142,6 +151,7 @@ function columnNameProblem(name: unknown): string | undefined {
   if (typeof name !== "string" || name === "") return "a column name is a string that is not empty";
   if (/\p{Cc}/u.test(name)) return "it may not hold control characters";
   if (name.includes(".")) return "a top-level column may not hold a period; use a struct column for nesting";
+  if (ROW_COLUMNS.includes(name)) return "rows have a column of this name by themselves; choose another one";
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `it may have ${NAME_BYTES_MAX} bytes at most`;
   return undefined;
 }

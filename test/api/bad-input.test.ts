@@ -226,6 +226,29 @@ const CALLS: readonly [string, () => unknown, string, RegExp][] = [
     "INVALID_ARGUMENT",
     /csv/,
   ],
+  ...["_rowid", "_rowaddr", "_rowoffset", "_row_created_at_version", "_row_last_updated_at_version"].flatMap(
+    (name): typeof CALLS => [
+      [
+        `a table with a column ${name}`,
+        () => db.createTable("n", [{ [name]: 1 }]),
+        "INVALID_ARGUMENT",
+        /by themselves/,
+      ],
+      [`a new column ${name}`, () => addColumn(name, "1"), "INVALID_ARGUMENT", /by themselves/],
+      [
+        `a rename to ${name}`,
+        () => table.alterColumns([{ path: "s", rename: name }]),
+        "INVALID_ARGUMENT",
+        /by themselves/,
+      ],
+    ],
+  ),
+  [
+    "a merge whose signal came before",
+    () => merge("id").execute([{ id: 1 }], { signal: AbortSignal.abort() }),
+    "CANCELED",
+    /not executed/,
+  ],
   ["rows of no column", () => db.createTable("n", [{}]), "INVALID_ARGUMENT", /./],
   ["two columns of one name", () => sameName(), "INVALID_ARGUMENT", /./],
 ];
@@ -263,6 +286,18 @@ describe("names that would lead elsewhere or cannot be are refused", () => {
   });
 
   test("a name that is no text", () => refused(() => db.openTable(never(7)), "INVALID_ARGUMENT", /table name/));
+});
+
+test("a search does not pass a column of the table off as its distance, or as the number of its vector", async () => {
+  const own = await db.createTable("own", [{ _distance: 7, vector: [1, 2] }]);
+  const word = /column '_distance'.*Rename/;
+  await expect(own.vectorSearch([1, 2]).toArray()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await expect(own.vectorSearch([1, 2]).select(["vector"]).toArray()).rejects.toThrow(word);
+  await expect(own.searchMany([[1, 2]])).rejects.toThrow(word);
+  await own.alterColumns([{ path: "_distance", rename: "query_index" }]);
+  expect(await own.vectorSearch([1, 2]).toArray()).toMatchObject([{ query_index: 7, _distance: 0 }]);
+  const both = own.vectorSearch([1, 2]).addQueryVector([3, 4]);
+  await expect(both.toArray()).rejects.toThrow(/column 'query_index'/);
 });
 
 test("columns with the names of an object's own members hold values like any other", async () => {

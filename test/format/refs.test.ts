@@ -8,6 +8,8 @@ import {
   decodeTag,
   encodeBranch,
   encodeTag,
+  tagFileName,
+  tagOfFileName,
 } from "../../src/format/refs.js";
 import { damaged, expectTyped } from "./damage.js";
 
@@ -45,6 +47,13 @@ test("no file stands for a branch whose directory would lie outside those of the
   const names = ["..%2F..%2Fx", "a%2F%2Fb", "%5C", "", "%00", "%2Fetc", "C%3A", "%zz", ".tmp-a"];
   for (const name of ["README", ...names.map((one) => `${one}.json`)]) {
     expect(branchOfFileName(name), name).toBeUndefined();
+  }
+});
+
+test("a file stands for a tag only under the one name that the tag has, and never for a place elsewhere", () => {
+  for (const name of ["v1.0", "naïve", "日本"]) expect(tagOfFileName(tagFileName(name))).toBe(name);
+  for (const name of ["..%2Fx", "a%2Fb", "%61", "na%c3%afve", "naïve", "", "%00", "%zz", ".tmp-a"]) {
+    expect(tagOfFileName(`${name}.json`), name).toBeUndefined();
   }
 });
 

@@ -7,7 +7,7 @@
  * Usage: node test/soak/upserts.mjs [--count 50000] [--keys 5000] [--readers 2]
  */
 import { randomBytes } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connect } from "joust";
@@ -35,6 +35,8 @@ const OPTIONS = { coordination: { leaseTtlMs: TTL_MS } };
 const BYTES_PER_VERSION_MAX = 100_000;
 const FILES_PER_VERSION_MAX = 12;
 const REST_MULTIPLE_MAX = 1.5;
+/** A reader holds one version, and its lease says for a heartbeat what it held since the last one. */
+const PINS_PER_READER_MAX = 20;
 const DAY_MS = 86_400_000;
 
 /** Files and bytes below a directory. */
@@ -48,6 +50,20 @@ function onDisk(dir) {
     bytes += stat.size;
   }
   return { files, bytes };
+}
+
+/** Versions that leases say are being read. */
+function pinsOf(table) {
+  let pins = 0;
+  for (const name of readdirSync(join(table, "_coord"))) {
+    if (!name.startsWith("lease-")) continue;
+    try {
+      pins += JSON.parse(readFileSync(join(table, "_coord", name), "utf8")).versions.length;
+    } catch {
+      // Given back, or replaced at this moment.
+    }
+  }
+  return pins;
 }
 
 /** What the same rows take in a table that holds nothing else. */
@@ -88,7 +104,7 @@ async function soak(dir) {
     const { files, bytes } = onDisk(join(dir, "t.lance"));
     const versions = readdirSync(join(dir, "t.lance", "_versions")).length;
     const fragments = (await table.stats()).fragmentStats.numFragments;
-    samples.push({ files, bytes, versions, fragments });
+    samples.push({ files, bytes, versions, fragments, pins: pinsOf(join(dir, "t.lance")) });
     progress(`${i} upserts, ${versions} versions, ${fragments} fragments, ${files} files, ${bytes} bytes`);
   }
   const seconds = (performance.now() - startedMs) / 1000;
@@ -122,6 +138,7 @@ const figures = {
   mostFiles: most("files"),
   mostVersions: most("versions"),
   mostFragments: most("fragments"),
+  mostPins: most("pins"),
   bytesMultiple: round(most("bytes") / live),
   filesPerVersion: round(most("files") / most("versions")),
   restMultiple: round(rest.bytes / live),
@@ -130,6 +147,8 @@ const figures = {
 finish("upserts", figures, {
   "something was wrong": wrong.length > 0,
   "readers read nothing": scans === 0 && Number(flags.readers) > 0,
+  [`readers held more than ${PINS_PER_READER_MAX} versions each`]:
+    figures.mostPins > PINS_PER_READER_MAX * Math.max(1, Number(flags.readers)),
   [`bytes on disk exceeded twice the live data and ${BYTES_PER_VERSION_MAX} for every version that was kept`]:
     figures.mostBytes > 2 * live + BYTES_PER_VERSION_MAX * figures.mostVersions,
   [`files on disk exceeded ${FILES_PER_VERSION_MAX} for every version that was kept`]:

@@ -32,12 +32,24 @@ export function finish(name, figures, failures) {
   process.exitCode = failed.length === 0 ? 0 : 1;
 }
 
-/** Slope of the line that fits the points best, by least squares. */
-export function slopeOf(points) {
+/** The line that fits the points best, by least squares: its slope, and the standard error of that. */
+export function lineOf(points) {
   const n = points.length;
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / n;
   const meanY = points.reduce((sum, [, y]) => sum + y, 0) / n;
   const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
   const variance = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
-  return variance === 0 ? 0 : covariance / variance;
+  if (variance === 0) return { slope: 0, error: 0 };
+  const slope = covariance / variance;
+  const rest = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
+  return { slope, error: n > 2 ? Math.sqrt(rest / (n - 2) / variance) : 0 };
+}
+
+/** The lowest of each `count` points in a row. */
+export function lowest(points, count) {
+  const found = [];
+  for (let start = 0; start < points.length; start += count) {
+    found.push(points.slice(start, start + count).reduce((least, point) => (point[1] < least[1] ? point : least)));
+  }
+  return found;
 }

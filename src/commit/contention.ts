@@ -36,6 +36,8 @@ export class Contention {
   #losses = 1;
   #makeWayUntilMs = 0;
   #alone = ALONE_COMMITS;
+  /** Turns that this process has. */
+  #turns = 0;
   #lastVersion: number | undefined;
 
   constructor(runtime: Runtime) {
@@ -59,10 +61,23 @@ export class Contention {
     if (this.#leadership?.isFollowed) await this.#leadership.company();
   }
 
-  /** Waits for its turn while other processes write too. The head may be another one afterwards. */
+  /**
+   * Waits for its turn while other processes write too. The head may be another one afterwards. While this process has
+   * a turn, its other commits need none: they would wait for each other.
+   */
   async turn(): Promise<Turn> {
-    const end = await (await this.leader())?.turn();
-    return end === undefined ? OUT_OF_TURN : { isExclusive: true, end };
+    if (this.#turns > 0) return OUT_OF_TURN;
+    const leave = await (await this.leader())?.turn();
+    if (leave === undefined) return OUT_OF_TURN;
+    this.#turns++;
+    let isOver = false;
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      this.#turns--;
+      leave();
+    };
+    return { isExclusive: true, end };
   }
 
   get #canMeet(): boolean {

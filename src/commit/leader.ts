@@ -34,11 +34,17 @@ export class Leader {
   #host: Host | undefined;
   #beat: Timer | undefined;
   #closed = false;
+  #wasFollowed = false;
   #arrived: (() => void) | undefined;
 
   constructor(runtime: Runtime, service: Service) {
     this.#runtime = runtime;
     this.#service = service;
+  }
+
+  /** True once somebody has followed. */
+  get wasFollowed(): boolean {
+    return this.#wasFollowed;
   }
 
   /** Processes that follow. */
@@ -64,6 +70,7 @@ export class Leader {
     }
     const led = new LedPeer(peer, this.#runtime, this.#service);
     this.#peers.set(peer, led);
+    this.#wasFollowed = true;
     peer.listen(
       (message) => {
         led.receive(message);

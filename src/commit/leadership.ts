@@ -17,6 +17,9 @@ export const LEADER_PATH = `${COORDINATION}/leader`;
 const LOOKS_MAX = 3;
 /** After this nobody is looked for again for a while, milliseconds: there is no way to meet here. */
 const GIVE_UP_MS = 1000;
+/** Names that were taken away before anybody followed, in a row: whoever takes them is on another machine. */
+const REPLACED_MAX = 3;
+const APART_MS = 30_000;
 /** Who has written nothing of its own for so long does not commit for others, milliseconds. */
 const IDLE_MS = 1000;
 
@@ -29,6 +32,7 @@ export class Leadership {
   #settling: Promise<void> | undefined;
   #notBeforeMs = 0;
   #isApart = false;
+  #replaced = 0;
   #wroteMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: ObjectStore, runtime: Runtime, service: Service) {
@@ -78,8 +82,11 @@ export class Leadership {
   /** To be called by a process that lost a race: a leader that nobody finds any more leads no longer. */
   async doubt(): Promise<void> {
     const leader = this.#leader;
+    if (leader === undefined || (await leader.isReached()) || this.#leader !== leader) return;
+    this.#replaced = leader.wasFollowed ? 0 : this.#replaced + 1;
+    if (this.#replaced >= REPLACED_MAX) this.#giveUp(APART_MS);
     // Not waited for: what others asked for may stand behind the write that asks here.
-    if (leader !== undefined && !(await leader.isReached()) && this.#leader === leader) void this.rest();
+    void this.rest();
   }
 
   /** Leads and follows no longer, until it is asked for again. */
@@ -99,6 +106,13 @@ export class Leadership {
     if (this.#runtime.monotonicMs() - this.#wroteMs > IDLE_MS) void this.rest();
   }
 
+  /** For a while each is for itself. */
+  #giveUp(ms: number): void {
+    this.#isApart = true;
+    this.#replaced = 0;
+    this.#notBeforeMs = this.#runtime.monotonicMs() + ms;
+  }
+
   async #settle(): Promise<void> {
     this.#isApart = false;
     let takeOver = false;
@@ -108,6 +122,7 @@ export class Leadership {
         const follower = new Follower(peer, this.#runtime);
         if (await follower.greeted()) {
           this.#follower = follower;
+          this.#replaced = 0;
           return;
         }
         takeOver = true;
@@ -121,7 +136,6 @@ export class Leadership {
       this.#leader = leader;
       return;
     }
-    this.#isApart = true;
-    this.#notBeforeMs = this.#runtime.monotonicMs() + GIVE_UP_MS;
+    this.#giveUp(GIVE_UP_MS);
   }
 }

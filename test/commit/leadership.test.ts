@@ -1,8 +1,11 @@
 /** Who leads: found, elected, replaced when it sleeps, gone when nobody needs it. In a simulated world. */
 import { expect, test } from "vitest";
+import { Contention } from "../../src/commit/contention.js";
 import { LEADER_PATH, Leadership } from "../../src/commit/leadership.js";
+import { memoryStore } from "../../src/store/memory.js";
 import type { SimulatedProcess } from "../sim/process.js";
 import { simulate, type World } from "../sim/world.js";
+import { HandRuntime } from "../support/hand-runtime.js";
 
 const ROOT = "/db/t.lance";
 
@@ -183,5 +186,46 @@ test("bytes of another protocol are not followed and not served", async () => {
     peer?.send(Uint8Array.of(9));
     await stranger.runtime.sleep(50);
     expect(over).toBe(true);
+  });
+});
+
+test("whose name is taken away again and again before anybody follows is on a machine of its own, and stops for a while", async () => {
+  const runtime = new HandRuntime();
+  let hosted = 0;
+  const store = memoryStore("t", runtime);
+  store.host = async () => {
+    hosted++;
+    return { isReached: async () => false, close: async () => {} };
+  };
+  store.join = async () => undefined;
+  const service = { commit: async () => [], turn: async () => {}, head: () => 0 };
+  const leadership = new Leadership(store, runtime, service);
+  for (let loss = 0; loss < 10; loss++) {
+    expect(await leadership.follow()).toBeUndefined();
+    await leadership.doubt();
+  }
+  expect([hosted, leadership.isApart]).toEqual([3, true]);
+  await runtime.advance(31_000);
+  await leadership.follow();
+  expect([hosted, leadership.isApart]).toEqual([4, false]);
+});
+
+test("a process that has a turn needs no second one: its commits would wait for each other", async () => {
+  const world = simulate(9);
+  const a = member(world, "a");
+  const b = member(world, "b");
+  await world.run(async () => {
+    await a.leadership.follow();
+    const contention = new Contention(b.process.runtime);
+    contention.meet(b.leadership);
+    await contention.beforeRetry(1);
+    const first = await contention.turn();
+    const startedMs = world.nowMs;
+    const second = await contention.turn();
+    expect([first.isExclusive, second.isExclusive]).toEqual([true, false]);
+    expect(world.nowMs - startedMs).toBeLessThan(10);
+    first.end();
+    first.end();
+    expect((await contention.turn()).isExclusive).toBe(true);
   });
 });

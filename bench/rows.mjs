@@ -1,9 +1,18 @@
 // The data that workloads write: plain rows for small writes, Arrow tables for bulk.
+import * as arrow from "apache-arrow";
 import { lottery } from "./measure.mjs";
 
 export const row = (id) => ({ id, name: `row ${id}`, value: 0 });
 
 export const rows = (count, from = 0) => Array.from({ length: count }, (_, i) => row(from + i));
+
+/** A row as an Arrow table. */
+export const columns = ({ id, name, value }) =>
+  new arrow.Table({
+    id: arrow.vectorFromArray([id], new arrow.Float64()),
+    name: arrow.vectorFromArray([name], new arrow.Utf8()),
+    value: arrow.vectorFromArray([value], new arrow.Float64()),
+  });
 
 const BULK_DIMENSION = 32;
 
@@ -11,31 +20,29 @@ const BULK_DIMENSION = 32;
  * `count` rows of id (Int64, ascending), value (Float64, uniform in [0, 1)), kind (Utf8, 1,000 different) and
  * vector (FixedSizeList<Float32>[32]).
  */
-export async function bulkTable(count) {
-  const arrow = await import("apache-arrow");
+export function bulkTable(count) {
   const chance = lottery(7);
   const ids = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
   const values = Float64Array.from({ length: count }, chance);
-  const kinds = utf8Data(arrow, count, (i) => `kind ${String((i * 7919) % 1000).padStart(3, "0")}`);
-  return tableOf(arrow, [
+  const kinds = utf8Data(count, (i) => `kind ${String((i * 7919) % 1000).padStart(3, "0")}`);
+  return tableOf([
     ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
     ["value", arrow.makeData({ type: new arrow.Float64(), length: count, nullCount: 0, data: values })],
     ["kind", kinds],
-    ["vector", vectorData(arrow, count, BULK_DIMENSION)],
+    ["vector", vectorData(count, BULK_DIMENSION)],
   ]);
 }
 
 /** `count` rows of id (Int64) and vector (FixedSizeList<Float32>[dimension], uniform). */
-export async function vectorTable(count, dimension) {
-  const arrow = await import("apache-arrow");
+export function vectorTable(count, dimension) {
   const ids = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
-  return tableOf(arrow, [
+  return tableOf([
     ["id", arrow.makeData({ type: new arrow.Int64(), length: count, nullCount: 0, data: ids })],
-    ["vector", vectorData(arrow, count, dimension)],
+    ["vector", vectorData(count, dimension)],
   ]);
 }
 
-function vectorData(arrow, count, dimension) {
+function vectorData(count, dimension) {
   const floats = Float32Array.from({ length: count * dimension }, lottery(11));
   const child = arrow.makeData({ type: new arrow.Float32(), length: floats.length, nullCount: 0, data: floats });
   const type = new arrow.FixedSizeList(dimension, new arrow.Field("item", new arrow.Float32(), true));
@@ -47,7 +54,7 @@ export const vectors = (count, dimension) => {
   return Array.from({ length: count }, () => Float32Array.from({ length: dimension }, chance));
 };
 
-function utf8Data(arrow, count, text) {
+function utf8Data(count, text) {
   const texts = Array.from({ length: count }, (_, i) => text(i));
   const data = new TextEncoder().encode(texts.join(""));
   const valueOffsets = new Int32Array(count + 1);
@@ -55,7 +62,7 @@ function utf8Data(arrow, count, text) {
   return arrow.makeData({ type: new arrow.Utf8(), length: count, nullCount: 0, valueOffsets, data });
 }
 
-function tableOf(arrow, columns) {
+function tableOf(columns) {
   const schema = new arrow.Schema(columns.map(([name, data]) => new arrow.Field(name, data.type, true)));
   const length = columns[0][1].length;
   const children = columns.map(([, data]) => data);

@@ -1,4 +1,5 @@
 // What does losing the race cost: two processes append single rows to a table of 1,000 fragments.
+// The rows are Arrow data: plain rows of processes that meet would share commits, and lose no race.
 // Ours reports its own clock from the lost race to the next encoded manifest among the facts.
 import { crowd } from "../crowd.mjs";
 import { expectEqual } from "../measure.mjs";
@@ -21,7 +22,7 @@ export async function setup({ create, size }) {
 
 export async function round({ db, engine, dir, options, size }) {
   const before = await (await db.openTable("t")).countRows();
-  const result = await crowd({ engine, dir, options, task: "append", ...size });
+  const result = await crowd({ engine, dir, options, task: "append-columns", ...size });
   expectEqual(await (await db.openTable("t")).countRows(), before + result.operations, "rows after the appends");
   return result;
 }

@@ -1,6 +1,7 @@
 /** Data of a caller as a write for the queue: rows that wait for their group, or files staged as a stream arrives. */
-import { type RecordBatch, Schema } from "apache-arrow";
+import type { RecordBatch, Schema } from "apache-arrow";
 import { planOverwrite } from "../change/overwrite.js";
+import { presentSchema } from "../change/rows.js";
 import { encodeOptionsOf } from "../change/stage.js";
 import { StagedStream } from "../change/staged-stream.js";
 import { type AlonePlan, NO_ROWS, type TableWrite } from "../change/write.js";
@@ -95,14 +96,6 @@ function isWhole(data: InputData): boolean {
 function schemaOfOverwrite(data: InputData, base: Snapshot): Schema | undefined {
   if (isPlainRows(data)) return data.length === 0 ? base.schema.arrow : presentSchema(base.schema.arrow, data);
   return isWhole(data) ? undefined : base.schema.arrow;
-}
-
-/** The columns that at least one row has, all of them when none does. */
-export function presentSchema(schema: Schema, rows: readonly Row[]): Schema {
-  const present = schema.fields.filter(({ name }) =>
-    rows.some((row) => (row as Record<string, unknown>)[name] !== undefined),
-  );
-  return present.length === 0 ? schema : new Schema(present, schema.metadata);
 }
 
 /** An iterable gave its rows to a first attempt that another writer beat. */

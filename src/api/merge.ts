@@ -1,10 +1,9 @@
 /** The builder of an upsert, with LanceDB's names. Every step returns a new builder. */
 import type { RecordBatch, Schema } from "apache-arrow";
+import { type MergeSource, mergeSource } from "../change/rows.js";
 import type { MergeWrite, TableWrite, WriteResult } from "../change/write.js";
 import { isBatchLike, isTableLike, normalizeBatches, type SchemaLike } from "../data/columns/adopt.js";
-import { buildBatches } from "../data/columns/build.js";
 import { TableError } from "../support/errors.js";
-import { presentSchema } from "./append.js";
 import { optionsOf } from "./arguments.js";
 import type { CommitMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput } from "./filter.js";
@@ -113,21 +112,18 @@ export class MergeInsertBuilder {
   }
 }
 
-type Source = Pick<MergeWrite, "columns" | "toBatches" | "rows" | "sizeBytes">;
-
 /** Rows and Arrow data are fitted to the table when their group is planned; undefined for an iterable. */
-function wholeSource(data: InputData): Source | undefined {
+function wholeSource(data: InputData): MergeSource | undefined {
   if (isRows(data)) {
-    const columns: Source["columns"] = (schema) => namesOf(presentSchema(schema, data));
-    return { columns, toBatches: (schema) => buildBatches(data, schema), rows: data.length, sizeBytes: 0 };
+    return mergeSource(data);
   }
   if (!isTableLike(data) && !isBatchLike(data)) return undefined;
-  const columns: Source["columns"] = () => namesOf(data.schema);
+  const columns: MergeSource["columns"] = () => namesOf(data.schema);
   return { columns, toBatches: (schema) => normalizeBatches(data, schema), rows: 0, sizeBytes: 0 };
 }
 
 /** An iterable may bring any column, so it counts as bringing all. */
-async function iterableSource(data: InputData, target: Schema): Promise<Source> {
+async function iterableSource(data: InputData, target: Schema): Promise<MergeSource> {
   const { batches: incoming } = await readInput(data, target);
   const batches: RecordBatch[] = [];
   for await (const batch of incoming) batches.push(batch);

@@ -2,7 +2,8 @@
 import type { Expression } from "../compute/expression/ast.js";
 import { buildBatches } from "../data/columns/build.js";
 import type { Row } from "../data/columns/rows.js";
-import type { TableWrite } from "./write.js";
+import { mergeSource } from "./rows.js";
+import type { AppendWrite, MergeWrite, TableWrite } from "./write.js";
 
 export type PlainWrite =
   | { readonly kind: "append"; readonly rows: readonly Row[] }
@@ -11,7 +12,10 @@ export type PlainWrite =
       readonly kind: "update";
       readonly where: Expression | undefined;
       readonly assignments: ReadonlyMap<string, Expression>;
-    };
+    }
+  | ({ readonly kind: "merge"; readonly rows: readonly Row[] } & MergeClauses);
+
+type MergeClauses = Pick<MergeWrite, "on" | "updateMatched" | "insertUnmatched" | "deleteUnmatchedTarget">;
 
 /** Rows of one group; more are written faster where they are. */
 const ROWS_MAX = 4096;
@@ -28,10 +32,10 @@ export function toPlain(writes: readonly TableWrite[]): readonly PlainWrite[] | 
   for (const write of writes) {
     if (write.properties !== undefined) return undefined;
     rows += write.rows;
-    if (write.kind === "append") {
+    if (write.kind === "append" || write.kind === "merge") {
       if (write.plainRows === undefined || rows > ROWS_MAX) return undefined;
       for (const row of write.plainRows) if (!isPlain(row, size, 0)) return undefined;
-      plain.push({ kind: "append", rows: write.plainRows as readonly Row[] });
+      plain.push(ofRows(write, write.plainRows as readonly Row[]));
     } else if (write.kind === "delete") {
       plain.push({ kind: "delete", predicate: write.predicate, text: write.text });
     } else if (write.kind === "update") {
@@ -43,11 +47,18 @@ export function toPlain(writes: readonly TableWrite[]): readonly PlainWrite[] | 
   return plain;
 }
 
+function ofRows(write: AppendWrite | MergeWrite, rows: readonly Row[]): PlainWrite {
+  if (write.kind === "append") return { kind: "append", rows };
+  const { on, updateMatched, insertUnmatched, deleteUnmatchedTarget } = write;
+  return { kind: "merge", rows, on, updateMatched, insertUnmatched, deleteUnmatchedTarget };
+}
+
 /** A write as its caller made it. */
 export function fromPlain(plain: PlainWrite): TableWrite {
   const size = { sizeBytes: 0, alone: false };
-  if (plain.kind !== "append") return { ...plain, ...size, rows: 0 };
+  if (plain.kind === "delete" || plain.kind === "update") return { ...plain, ...size, rows: 0 };
   const { rows } = plain;
+  if (plain.kind === "merge") return { ...plain, ...mergeSource(rows), alone: false };
   return {
     kind: "append",
     plainRows: rows,

@@ -64,6 +64,8 @@ export interface MergeWrite extends TableWriteBase {
   readonly updateMatched: { readonly where: Expression | undefined } | undefined;
   readonly insertUnmatched: boolean;
   readonly deleteUnmatchedTarget: { readonly where: Expression | undefined } | undefined;
+  /** What the source was made of, if it was plain rows. */
+  readonly plainRows?: readonly object[];
   /** @throws SCHEMA_MISMATCH */
   readonly toBatches: (schema: Schema) => readonly RecordBatch[];
 }

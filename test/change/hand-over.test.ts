@@ -59,7 +59,16 @@ test("one of the writers commits what the other one adds, changes and deletes, a
   expect(await isHanded()).toBe(true);
   expect(await follower.delete("id = 0")).toMatchObject({ version: version + 3 });
   expect(await isHanded()).toBe(true);
-  expect((await leader.query().where("id in (0, 100)").toArray()).map((row) => row.text)).toEqual(["b"]);
+  const upsert = follower.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll();
+  expect(await upsert.execute([{ id: 100 }, { id: 101 }])).toMatchObject({
+    numUpdatedRows: 1,
+    numInsertedRows: 1,
+    version: version + 4,
+  });
+  expect(await isHanded()).toBe(true);
+  // The source brought no text: the old row keeps its own, the new one has none.
+  const found = await leader.query().where("id in (0, 100, 101)").orderBy({ columnName: "id" }).toArray();
+  expect(found.map((row) => row.text)).toEqual(["b", null]);
   expect(await leader.countRows()).toBe(await follower.countRows());
 });
 

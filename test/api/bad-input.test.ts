@@ -288,6 +288,18 @@ describe("names that would lead elsewhere or cannot be are refused", () => {
   test("a name that is no text", () => refused(() => db.openTable(never(7)), "INVALID_ARGUMENT", /table name/));
 });
 
+test("rows that lead back to themselves are refused, whatever leads back", async () => {
+  const record: Record<string, unknown> = { id: 1 };
+  record.self = record;
+  const list: unknown[] = [];
+  list.push(list);
+  const mixed: Record<string, unknown> = {};
+  mixed.rows = [[mixed]];
+  for (const row of [record, { list }, mixed]) {
+    await refused(() => db.createTable("cycle", [row]), "INVALID_ARGUMENT", /deeper than 32 levels/);
+  }
+});
+
 test("a search does not pass a column of the table off as its distance, or as the number of its vector", async () => {
   const own = await db.createTable("own", [{ _distance: 7, vector: [1, 2] }]);
   const word = /column '_distance'.*Rename/;

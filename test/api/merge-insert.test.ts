@@ -168,3 +168,21 @@ test("a merge sees the rows that earlier writes of its group added, changed and 
   const rows = plain(await table.query().orderBy({ columnName: "a" }).toArray()).map((row) => `${row.a}${row.b}`);
   expect(rows).toEqual(["1new", "2old", "3old"]);
 });
+
+test.each([
+  [0, -0, 1],
+  [-0, 0, 1],
+  [Number.NaN, Number.NaN, 1],
+  [null, null, 0],
+])("a row with the key %s and one with the key %s: as many partners", async (have, give, updated) => {
+  const db = await connected("memory://");
+  const schema = new arrow.Schema([new arrow.Field("id", new arrow.Float64(), true)]);
+  const table = await db.createTable("keys", [{ id: have }, { id: 42 }], { schema });
+  const merged = await table
+    .mergeInsert("id")
+    .whenMatchedUpdateAll()
+    .whenNotMatchedInsertAll()
+    .execute([{ id: give }]);
+  expect([merged.numUpdatedRows, merged.numInsertedRows]).toEqual([updated, 1 - updated]);
+  if (have === 0) expect(await table.countRows("id = 0")).toBe(1);
+});

@@ -28,6 +28,7 @@ import {
   Uint64,
   Utf8,
 } from "apache-arrow";
+import { SCHEMA_DEPTH_MAX } from "../../format/schema.js";
 import { TableError } from "../../support/errors.js";
 import { cellOf, isRecord, keysOf, type Row } from "./rows.js";
 
@@ -35,6 +36,11 @@ export interface InferOptions {
   /** Element type of the columns that hold vectors; "vector" is Float32 when absent. */
   readonly vectorColumns?: Readonly<Record<string, { readonly type: DataType }>>;
   readonly dictionaryEncodeStrings?: boolean;
+}
+
+/** What is known on the way down: lists have no names that would lengthen the path. */
+interface Walk extends InferOptions {
+  readonly lists?: number;
 }
 
 /** What is known of one column, or one child of a struct, so far. */
@@ -56,18 +62,13 @@ export function inferSchema(rows: readonly Row[], options: InferOptions = {}): S
   return new Schema(fieldsOf(columns, []));
 }
 
-function observe(
-  columns: Map<string, Guess>,
-  record: Row,
-  row: number,
-  path: readonly string[],
-  options: InferOptions,
-) {
+function observe(columns: Map<string, Guess>, record: Row, row: number, path: readonly string[], options: Walk) {
   if (!isRecord(record) && !(record instanceof Map)) {
     throw new TableError("SCHEMA_MISMATCH", `Row ${row} is not an object; rows are objects with one key per column.`, {
       details: { row },
     });
   }
+  checkDepth(path, options);
   for (const key of keysOf(record)) {
     let guess = columns.get(key);
     if (guess !== undefined && guess.type !== undefined) continue;
@@ -100,6 +101,14 @@ function fieldsOf(columns: ReadonlyMap<string, Guess>, path: readonly string[]):
   return fields;
 }
 
+/** Also ends the walk through values that lead back to themselves. */
+function checkDepth(path: readonly string[], { lists = 0 }: Walk): void {
+  if (path.length + lists <= SCHEMA_DEPTH_MAX) return;
+  throw new TableError("INVALID_ARGUMENT", `Column ${path[0]} is nested deeper than ${SCHEMA_DEPTH_MAX} levels.`, {
+    details: { column: path[0], depthMax: SCHEMA_DEPTH_MAX },
+  });
+}
+
 function noType(path: readonly string[], row: number): TableError {
   const column = path.join(".");
   return new TableError(
@@ -110,7 +119,7 @@ function noType(path: readonly string[], row: number): TableError {
 }
 
 /** The type one value stands for; undefined when it says nothing (an empty array). */
-function inferType(value: unknown, path: readonly string[], row: number, options: InferOptions): DataType | undefined {
+function inferType(value: unknown, path: readonly string[], row: number, options: Walk): DataType | undefined {
   switch (typeof value) {
     case "bigint":
       return new Int64();
@@ -137,7 +146,7 @@ function inferListType(
   list: readonly unknown[],
   path: readonly string[],
   row: number,
-  options: InferOptions,
+  options: Walk,
 ): DataType | undefined {
   if (list.length === 0) return undefined;
   const name = path[path.length - 1]!;
@@ -152,11 +161,14 @@ function inferListType(
   }
   if (isRecord(sample)) {
     const children = new Map<string, Guess>();
-    for (const item of list) if (isRecord(item)) observe(children, item, row, path, options);
+    const below = { ...options, lists: (options.lists ?? 0) + 1 };
+    for (const item of list) if (isRecord(item)) observe(children, item, row, path, below);
     const fields = fieldsOf(children, path);
     return fields.length === 0 ? undefined : new List(new Field("item", new Struct(fields), true));
   }
-  const element = inferType(sample, path, row, options);
+  const below = { ...options, lists: (options.lists ?? 0) + 1 };
+  checkDepth(path, below);
+  const element = inferType(sample, path, row, below);
   return element === undefined ? undefined : new List(new Field("item", element, true));
 }
 

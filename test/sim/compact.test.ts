@@ -7,7 +7,7 @@ import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import { FAULTS, hitCall, KINDS } from "./faults.js";
 import type { Outcome } from "./process.js";
-import { checkVersions, connectIn, Oracle, readRows, TABLE } from "./table-world.js";
+import { checkVersions, connectIn, Oracle, readRows, TABLE, upsert } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
 const QUIET = { maintenance: { auto: false } };
@@ -46,14 +46,10 @@ const BESIDE: Readonly<Record<string, readonly Write[]>> = {
         [21, 88],
       ]),
       run: (table) =>
-        table
-          .mergeInsert("id")
-          .whenMatchedUpdateAll()
-          .whenNotMatchedInsertAll()
-          .execute([
-            { id: 8, n: 88 },
-            { id: 21, n: 88 },
-          ]),
+        upsert(table, [
+          { id: 8, n: 88 },
+          { id: 21, n: 88 },
+        ]),
     },
   ],
 };

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import { FAULTS, hitCall } from "./faults.js";
-import { checkVersions, connectIn, Oracle, readRows, TABLE } from "./table-world.js";
+import { checkVersions, connectIn, Oracle, readRows, TABLE, upsert } from "./table-world.js";
 import { type Fault, simulate } from "./world.js";
 
 interface Write {
@@ -50,14 +50,10 @@ const WRITES: Readonly<Record<string, Write>> = {
       [6, 66],
     ]),
     run: (table) =>
-      table
-        .mergeInsert("id")
-        .whenMatchedUpdateAll()
-        .whenNotMatchedInsertAll()
-        .execute([
-          { id: 3, n: 33 },
-          { id: 6, n: 66 },
-        ]),
+      upsert(table, [
+        { id: 3, n: 33 },
+        { id: 6, n: 66 },
+      ]),
   },
   overwrite: {
     changes: new Map<number, number | "absent">([

@@ -11,7 +11,7 @@ import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
-import { checkVersions, connectIn, Oracle, ROOT, readRows, TABLE, type TestRow } from "./table-world.js";
+import { checkVersions, connectIn, Oracle, ROOT, readRows, TABLE, type TestRow, upsert } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
 const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
@@ -71,7 +71,7 @@ async function step(history: History, table: Table, process: SimulatedProcess, o
     own.add(fresh);
     changes.set(id, n).set(fresh, n);
     const rows = [...changes.keys()].map((each) => ({ id: each, n }));
-    run = () => table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(rows);
+    run = () => upsert(table, rows);
   } else {
     await increment(history, table, process);
     return;

@@ -90,6 +90,15 @@ export async function readRows(table: Table): Promise<TestRow[]> {
   return rows.map((row) => ({ id: row.id as number, n: row.n as number }));
 }
 
+/** Replaces the rows whose ids are there, and adds the others. */
+export function upsert(table: Table, rows: readonly TestRow[]): Promise<unknown> {
+  return table
+    .mergeInsert("id")
+    .whenMatchedUpdateAll()
+    .whenNotMatchedInsertAll()
+    .execute(rows.map(({ id, n }) => ({ id, n })));
+}
+
 /** What every table has to be after any crash: every version opens and scans, and their numbers have no gap. */
 export async function checkVersions(table: Table): Promise<string[]> {
   const wrong: string[] = [];

@@ -11,7 +11,7 @@ import type { Table } from "../../src/api/table.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
 import type { SimulatedProcess } from "./process.js";
-import { Oracle, readRows, TABLE } from "./table-world.js";
+import { Oracle, readRows, TABLE, upsert } from "./table-world.js";
 import { differences, everything, type Format, picture, shareIn } from "./vacuum-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
@@ -81,7 +81,7 @@ async function write(history: History, table: Table, who: SimulatedProcess, own:
   } else {
     const n = 200 + chance.below(100);
     changes.set(id, n);
-    run = () => table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute([{ id, n }]);
+    run = () => upsert(table, [{ id, n }]);
   }
   const outcome = await who.spawn(run);
   note(history, who, "write", outcome);

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,6 +75,27 @@ describe("processes that write one table", () => {
     expect(said.filter((line) => line.ack !== undefined && !there.has(line.ack))).toEqual([]);
     const versions = (await table.listVersions()).map((version) => version.version);
     expect(versions).toEqual(Array.from({ length: versions.length }, (_, i) => i + 1));
+  });
+
+  test("processes that share commits and forget to close end all the same", { timeout: 60_000 }, async () => {
+    const table = await tableOf("forgetful", [{ id: -1, worker: -1, n: 0 }]);
+    const script = `
+      import { connect } from "joust";
+      const table = await (await connect(${JSON.stringify(dir)}, { maintenance: { auto: false } })).openTable("forgetful");
+      const worker = Number(process.env.WORKER);
+      for (let i = 0; i < 60; i++) await table.add([{ id: worker * 60 + i, worker, n: 0 }]);
+    `;
+    const codes = await Promise.all(
+      [0, 1, 2].map((worker) => {
+        const args = ["--input-type=module", "-e", script];
+        const env = { ...process.env, WORKER: String(worker) };
+        const child = spawn(process.execPath, args, { env, stdio: "inherit" });
+        return new Promise((resolve) => child.on("close", resolve));
+      }),
+    );
+    expect(codes).toEqual([0, 0, 0]);
+    expect(await table.countRows()).toBe(181);
+    expect((await table.listVersions()).length).toBeLessThan(170);
   });
 
   test("deletes of different rows of one fragment never fail and never bring a row back", async () => {

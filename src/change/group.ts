@@ -19,6 +19,7 @@ import type { ScanSource } from "../compute/scan.js";
 import type { FragmentCodec } from "../data/codec.js";
 import { buildBatches } from "../data/columns/build.js";
 import { checkWritable } from "../format/flags.js";
+import { manifestPath } from "../format/layout.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { CommitMessage } from "../support/telemetry.js";
 import { mergeInto } from "./merge-insert.js";
@@ -120,7 +121,8 @@ async function alreadyCommitted(
   if (requests.length === 0) return early;
   const committed = await context.table.handed.find(requests, base);
   if (committed.size === 0) return early;
-  if (context.durability === "full") await context.table.durable.cover(base);
+  // Who linked the version may not have made its name durable: it went silent.
+  if (context.durability === "full") await context.table.store.sync([manifestPath(base.version, base.head.scheme)]);
   for (const write of writes) {
     const handed = write.request === undefined ? undefined : committed.get(write.request);
     if (handed === undefined) continue;

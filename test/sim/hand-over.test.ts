@@ -2,7 +2,7 @@
  * Writers that meet hand their writes to one of them. At every call of a run, whoever makes it is killed there, or
  * sleeps for longer than the others wait: each write is committed once, and each answer is true.
  *
- * CALLS=all tries every call, otherwise every ninth; CALL=n replays one; SEED=n takes another order of events.
+ * CALLS=all tries every call, otherwise every ninth and each that makes a version; CALL=n replays one; SEED=n takes another order of events.
  */
 import { expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
@@ -10,7 +10,7 @@ import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { SimulatedProcess } from "./process.js";
 import { checkVersions, connectIn, ROOT, readRows, TABLE } from "./table-world.js";
-import { type Call, type Fault, simulate, type World } from "./world.js";
+import { type Call, type Fault, keepNothing, simulate, type World } from "./world.js";
 
 const WRITERS = 3;
 const STEPS = 6;
@@ -29,6 +29,8 @@ interface Trial {
   increments: number;
   incrementsMaybe: number;
   readonly wrong: string[];
+  /** True for an answer behind which the power is cut. */
+  isLastAnswer: () => boolean;
 }
 
 async function write(
@@ -44,6 +46,7 @@ async function write(
     : () => table.add([{ id, n: id }]);
   const outcome = await process.spawn<unknown>(run);
   if (outcome.kind === "done") {
+    if (trial.isLastAnswer()) trial.world.crash(keepNothing);
     if (isIncrement) trial.increments++;
     else trial.sure.add(id);
   } else if (outcome.kind === "killed" || isTableError(outcome.error, "UNKNOWN_OUTCOME")) {
@@ -66,9 +69,25 @@ async function hasHanded(reader: SimulatedProcess): Promise<boolean> {
 type Disturb = (call: Call, process: SimulatedProcess, world: World) => Fault | undefined;
 
 /** @param allowed codes of failures that are no wonder; what fails with them must not be there */
-async function play(disturb: Disturb, allowed: ReadonlySet<string> = new Set()) {
+async function play(
+  disturb: Disturb,
+  {
+    allowed = new Set<string>(),
+    isLastAnswer = () => false,
+  }: Partial<Pick<Trial, "isLastAnswer">> & {
+    readonly allowed?: ReadonlySet<string>;
+  } = {},
+) {
   const world = simulate(SEED);
-  const trial: Trial = { world, sure: new Set(), maybe: new Set(), increments: 0, incrementsMaybe: 0, wrong: [] };
+  const trial: Trial = {
+    world,
+    sure: new Set(),
+    maybe: new Set(),
+    increments: 0,
+    incrementsMaybe: 0,
+    wrong: [],
+    isLastAnswer,
+  };
   await world.run(() => connectIn(world.process(), SHARED).createTable(TABLE, [{ id: 0, n: 0 }]));
   const processes = new Map<string, SimulatedProcess>();
   const first = world.calls;
@@ -114,8 +133,13 @@ async function play(disturb: Disturb, allowed: ReadonlySet<string> = new Set()) 
   return { trial, calls, handed };
 }
 
-const { calls, handed } = await play(() => undefined);
-const numbers = Array.from({ length: calls }, (_, number) => number).filter((number) => number % EACH === 0);
+const links = new Set<number>();
+const { calls, handed } = await play((call) => {
+  if (call.operation === "link") links.add(call.number);
+  return undefined;
+});
+const isChosen = (number: number) => number % EACH === 0 || links.has(number);
+const numbers = Array.from({ length: calls }, (_, number) => number).filter(isChosen);
 const chosen = process.env.CALL === undefined ? numbers : [Number(process.env.CALL)];
 
 test("undisturbed, writers that meet hand their writes over", () => {
@@ -127,6 +151,29 @@ test(`whoever is killed at any of ${calls} calls, each write is committed once a
 }, async () => {
   for (const number of chosen) {
     const { trial } = await play((call) => (call.number === number ? { kill: "after" } : undefined));
+    expect(trial.wrong, `CALL=${number}\n${trial.world.tail(60)}`).toEqual([]);
+  }
+});
+
+test(`whoever is killed at any of ${calls} calls, the next answer survives a power cut`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  for (const number of chosen) {
+    let isKilled = false;
+    let isCut = false;
+    const { trial } = await play(
+      (call) => {
+        isKilled ||= call.number === number;
+        return call.number === number ? { kill: "after" } : undefined;
+      },
+      {
+        isLastAnswer: () => {
+          const isLast = isKilled && !isCut;
+          isCut ||= isLast;
+          return isLast;
+        },
+      },
+    );
     expect(trial.wrong, `CALL=${number}\n${trial.world.tail(60)}`).toEqual([]);
   }
 });
@@ -160,7 +207,7 @@ test("who was asked, slept, and wakes up to do it makes no liar of one who could
         const isManifest = call.operation === "openNew" && call.path.includes("/_versions/");
         return isFull && isManifest ? { fail: "ENOSPC", when: "before" } : undefined;
       },
-      new Set(["UNAVAILABLE"]),
+      { allowed: new Set(["UNAVAILABLE"]) },
     );
     expect(trial.wrong, `CALL=${number}\n${trial.world.tail(60)}`).toEqual([]);
     unknown += trial.maybe.size + trial.incrementsMaybe;

@@ -13,13 +13,18 @@ const SMALL_BYTES = 1 << 10;
 const SLACK = 4;
 /** What an idle scratch may keep. */
 const SCRATCH_BYTES_MAX = 16 << 20;
-/** Scratches that wait for the next read. */
-const IDLE_MAX = 8;
+/** What all scratches of a pool that wait for the next read may keep. */
+const IDLE_BYTES_MAX = 32 << 20;
 
 /** Buffers for one batch at a time. */
 export class Scratch {
   #free: ArrayBuffer[] = [];
   #taken: ArrayBuffer[] = [];
+
+  /** Bytes that it keeps while nothing is taken. */
+  get freeBytes(): number {
+    return this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
 
   /** Bytes that lie 8-aligned, may hold anything, and belong to the caller until the next `reset`. */
   take(size: number): Bytes {
@@ -76,6 +81,7 @@ export class ScratchPool {
   /** Only for a scratch that no read writes into any more; one that may still be written to is left to the collector. */
   giveBack(scratch: Scratch): void {
     scratch.reset();
-    if (this.#idle.length < IDLE_MAX) this.#idle.push(scratch);
+    const held = this.#idle.reduce((sum, { freeBytes }) => sum + freeBytes, scratch.freeBytes);
+    if (held <= IDLE_BYTES_MAX) this.#idle.push(scratch);
   }
 }

@@ -113,6 +113,7 @@ export class OpenTable {
     if (!Leadership.isPossible(store)) return;
     const service: Service = {
       head: () => this.shared.head?.version ?? 0,
+      commitMs: () => this.shared.contention.commitMs,
       commit: (writes) => serveHandOver(writes, (write) => this.#serve(write), this.settings.durability),
       turn: async (run) => void (await this.#serve({ kind: "turn", run, rows: 0, sizeBytes: 0, alone: true })),
     };

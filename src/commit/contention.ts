@@ -80,6 +80,11 @@ export class Contention {
     return { isExclusive: true, end };
   }
 
+  /** What a commit takes, milliseconds; measured. */
+  get commitMs(): number {
+    return this.#commitMs;
+  }
+
   get #canMeet(): boolean {
     return this.#leadership !== undefined && !this.#leadership.isApart;
   }

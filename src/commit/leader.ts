@@ -17,12 +17,14 @@ export interface Service {
   turn(action: () => Promise<void>): Promise<void>;
   /** The newest version that this process knows. */
   head(): number;
+  /** What a commit takes, milliseconds. */
+  commitMs(): number;
 }
 
+/** A follower that usually asks again within this part of a commit is waited for, for as long. */
+const COMPANY_COMMITS = 0.5;
 /** Longest silence between two signs of life, milliseconds. */
 export const BEAT_MS = 40;
-/** A follower that usually asks again sooner than this after an answer is waited for, for as long, milliseconds. */
-const COMPANY_MS = 1;
 const WEIGHT_PAUSE = 0.2;
 /** A turn that is not ended by then is over. */
 const TURN_MS_MAX = 400;
@@ -89,16 +91,18 @@ export class Leader {
   /** Waits a moment for those who have just been answered and will ask again, so that one commit serves all. */
   async company(): Promise<void> {
     if (this.#missing() === 0) return;
+    const limitMs = COMPANY_COMMITS * this.#service.commitMs();
     const arrival = new AbortController();
     this.#arrived = () => arrival.abort();
     // A timer would not keep the process alive.
-    await this.#runtime.sleep(COMPANY_MS, arrival.signal).catch(() => {});
+    await this.#runtime.sleep(limitMs, arrival.signal).catch(() => {});
     this.#arrived = undefined;
   }
 
   #missing(): number {
+    const limitMs = COMPANY_COMMITS * this.#service.commitMs();
     let missing = 0;
-    for (const led of this.#peers.values()) if (led.isExpected()) missing++;
+    for (const led of this.#peers.values()) if (led.isExpected(limitMs)) missing++;
     return missing;
   }
 
@@ -147,9 +151,9 @@ class LedPeer {
   }
 
   /** True when it was answered just now and usually asks again at once. */
-  isExpected(): boolean {
-    if (this.#running.size > 0 || this.#pauseMs > COMPANY_MS) return false;
-    return this.#runtime.monotonicMs() - this.#answeredMs < COMPANY_MS;
+  isExpected(withinMs: number): boolean {
+    if (this.#running.size > 0 || this.#pauseMs > withinMs) return false;
+    return this.#runtime.monotonicMs() - this.#answeredMs < withinMs;
   }
 
   receive(bytes: Uint8Array): void {

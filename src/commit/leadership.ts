@@ -40,6 +40,7 @@ export class Leadership {
     this.#runtime = runtime;
     this.#service = {
       head: () => service.head(),
+      commitMs: () => service.commitMs(),
       commit: (writes) => service.commit(writes).finally(() => this.#restIfIdle()),
       turn: (action) => service.turn(action).finally(() => this.#restIfIdle()),
     };

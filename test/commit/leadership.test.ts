@@ -20,6 +20,7 @@ function member(world: World, name: string, service: { commit?: (writes: unknown
       return turns;
     },
     head: () => 5,
+    commitMs: () => 2,
   });
   const ask = async (what: string) => (await leadership.follow())?.commit(what);
   return { process, leadership, ask };
@@ -198,7 +199,7 @@ test("whose name is taken away again and again before anybody follows is on a ma
     return { isReached: async () => false, close: async () => {} };
   };
   store.join = async () => undefined;
-  const service = { commit: async () => [], turn: async () => {}, head: () => 0 };
+  const service = { commit: async () => [], turn: async () => {}, head: () => 0, commitMs: () => 2 };
   const leadership = new Leadership(store, runtime, service);
   for (let loss = 0; loss < 10; loss++) {
     expect(await leadership.follow()).toBeUndefined();

@@ -8,10 +8,12 @@ import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
 import { type ConnectionOptions, settingsOf } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
+import { serveHandOver } from "../../src/change/hand-over.js";
 import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { readTransaction } from "../../src/commit/log.js";
 import { decodeManifest } from "../../src/format/manifest.js";
 import { localStore } from "../../src/store/local.js";
+import { TableError } from "../../src/support/errors.js";
 
 const root = mkdtempSync(join(tmpdir(), "joust-hand-over-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -159,4 +161,28 @@ test("writers that are closed leave no name behind", async () => {
   await one.close();
   await other.close();
   expect((await names()).filter((name) => name.startsWith("leader"))).toEqual([]);
+});
+
+test("a leader whose queue does not take a write says that it will not do it; what failed in it, it tells with code and details", async () => {
+  const message = (count: number) => ({
+    durability: "full",
+    requests: Array.from({ length: count }, (_, i) => ({ origin: "o", number: i + 1, after: 1 })),
+    writes: Array.from({ length: count }, () => ({ kind: "append", rows: [{ id: 1 }] })),
+  });
+  const codes = ["QUEUE_FULL", "QUEUE_CLOSED", "TIMEOUT", "CANCELED", "UNAVAILABLE", "UNKNOWN_OUTCOME"] as const;
+  const left = [...codes];
+  const submit = async () => {
+    throw new TableError(left.shift() ?? "INTERNAL", "why", { details: { path: "p" } });
+  };
+  const answers = await serveHandOver(message(codes.length), submit, "full");
+  const failed = (code: string) => ({ kind: "failed", code, message: "why", details: { path: "p" } });
+  const refused = { kind: "refused" };
+  expect(answers).toEqual([refused, refused, refused, refused, failed("UNAVAILABLE"), failed("UNKNOWN_OUTCOME")]);
+  let asked = 0;
+  const count = async () => {
+    asked++;
+    throw new Error("never asked");
+  };
+  expect(await serveHandOver(message(2), count, "relaxed")).toEqual([refused, refused]);
+  expect(asked).toBe(0);
 });

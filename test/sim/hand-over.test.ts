@@ -6,10 +6,9 @@
  */
 import { expect, test } from "vitest";
 import type { Table } from "../../src/api/table.js";
-import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { SimulatedProcess } from "./process.js";
-import { checkVersions, connectIn, ROOT, readRows, TABLE } from "./table-world.js";
+import { checkVersions, connectIn, hasHanded, readRows, TABLE } from "./table-world.js";
 import { type Call, type Fault, keepNothing, simulate, type World } from "./world.js";
 
 const WRITERS = 3;
@@ -55,15 +54,6 @@ async function write(
   } else if (!(isTableError(outcome.error) && allowed.has(outcome.error.code))) {
     trial.wrong.push(`${id} failed: ${outcome.error}`);
   }
-}
-
-async function hasHanded(reader: SimulatedProcess): Promise<boolean> {
-  const store = reader.store(ROOT);
-  const directory = `${TABLE}.lance/_versions`;
-  for (const { name } of await store.list(directory)) {
-    if (Buffer.from(await store.get(`${directory}/${name}`)).includes(HANDED_PROPERTY)) return true;
-  }
-  return false;
 }
 
 type Disturb = (call: Call, process: SimulatedProcess, world: World) => Fault | undefined;

@@ -7,11 +7,10 @@
 import { expect, test } from "vitest";
 import type { ConnectionOptions } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
-import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { isTableError } from "../../src/support/errors.js";
 import type { Chance } from "./chance.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
-import { checkVersions, connectIn, Oracle, ROOT, readRows, TABLE, type TestRow, upsert } from "./table-world.js";
+import { checkVersions, connectIn, hasHanded, Oracle, readRows, TABLE, type TestRow, upsert } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
 const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
@@ -171,16 +170,6 @@ async function check(history: History): Promise<void> {
     history.maybe = history.sure;
     oracle.settle(others);
   });
-}
-
-/** True when a version says that it contains writes of another process. */
-async function hasHanded(reader: SimulatedProcess): Promise<boolean> {
-  const store = reader.store(ROOT);
-  const directory = `${TABLE}.lance/_versions`;
-  for (const { name } of await store.list(directory)) {
-    if (Buffer.from(await store.get(`${directory}/${name}`)).includes(HANDED_PROPERTY)) return true;
-  }
-  return false;
 }
 
 async function play(seed: number): Promise<History> {

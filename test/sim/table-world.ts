@@ -8,6 +8,7 @@ import { Connection } from "../../src/api/connection.js";
 import { Database } from "../../src/api/database.js";
 import { type ConnectionOptions, settingsOf } from "../../src/api/options.js";
 import type { Table } from "../../src/api/table.js";
+import { HANDED_PROPERTY } from "../../src/commit/handed.js";
 import { isTableError } from "../../src/support/errors.js";
 import { assertLockOrder } from "../../src/support/lock.js";
 import type { Outcome, SimulatedProcess } from "./process.js";
@@ -112,4 +113,14 @@ export async function checkVersions(table: Table): Promise<string[]> {
   }
   await table.checkoutLatest();
   return wrong;
+}
+
+/** True when a version says that it contains writes of another process. */
+export async function hasHanded(reader: SimulatedProcess): Promise<boolean> {
+  const store = reader.store(ROOT);
+  const directory = `${TABLE}.lance/_versions`;
+  for (const { name } of await store.list(directory)) {
+    if (Buffer.from(await store.get(`${directory}/${name}`)).includes(HANDED_PROPERTY)) return true;
+  }
+  return false;
 }

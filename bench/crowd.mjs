@@ -1,7 +1,7 @@
 // Several processes at work on one table: starts them, lets all go at the same moment, gathers what they saw.
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { timed } from "./measure.mjs";
+import { percentile, timed } from "./measure.mjs";
 
 const WRITER = new URL("./writer.mjs", import.meta.url);
 const READY_MS = 60_000;
@@ -28,6 +28,7 @@ export async function crowd({ engine, dir, options, processes, task, seconds }) 
       firstError: parts.find((part) => part.firstError)?.firstError,
       facts: {
         slowestShareOfMean: fairness(parts.map((part) => part.samplesMs.length)),
+        worstP99Ms: worst(parts.map((part) => [...part.samplesMs, ...part.failedMs])),
         ...(parts[0].metrics ? { metricsOfFirst: parts[0].metrics } : {}),
       },
     };
@@ -40,6 +41,14 @@ export async function crowd({ engine, dir, options, processes, task, seconds }) 
 function fairness(counts) {
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
   return mean === 0 ? 0 : Math.round((Math.min(...counts) / mean) * 100) / 100;
+}
+
+/**
+ * The p99 of the process that waited longest, failed calls included. The p99 of all calls is that of whoever makes most
+ * of them: a process that waits for seconds makes next to none (coordinated omission).
+ */
+function worst(waits) {
+  return Math.round(Math.max(...waits.map((ms) => percentile(ms, 0.99))) * 10) / 10;
 }
 
 async function answer(child) {

@@ -20,6 +20,8 @@ export const median = (samples) => percentile(samples, 0.5);
 /** Collects latencies and failures of operations that may run side by side. */
 export class Recorder {
   samplesMs = [];
+  /** How long the callers of failed operations waited. */
+  failedMs = [];
   errors = 0;
   firstError = undefined;
 
@@ -30,6 +32,7 @@ export class Recorder {
       await action();
     } catch (error) {
       this.errors++;
+      this.failedMs.push(performance.now() - start);
       this.firstError ??= String(error?.message ?? error).slice(0, 300);
       return false;
     }
@@ -38,7 +41,8 @@ export class Recorder {
   }
 
   result(wallMs, { operations = this.samplesMs.length, ...facts } = {}) {
-    return { samplesMs: this.samplesMs, operations, wallMs, errors: this.errors, firstError: this.firstError, facts };
+    const { samplesMs, failedMs, errors, firstError } = this;
+    return { samplesMs, failedMs, operations, wallMs, errors, firstError, facts };
   }
 }
 

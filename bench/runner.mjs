@@ -2,7 +2,7 @@
 //   npm run bench -- [--only name] [--rounds 5] [--engine joust|native] [--small] [--json|--markdown]
 //                    [--data-format f] [--dir d]
 // Progress goes to stderr, figures to stdout. Exits 1 when a round of ours failed or an engine lost a write.
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -92,6 +92,7 @@ async function measure(workload, root) {
     if (!args.small) for (const host of hosts) await host.ask("round");
     for (let i = 0; i < rounds; i++) {
       for (const host of i % 2 === 0 ? hosts : hosts.toReversed()) {
+        settle();
         const result = await host.ask("round");
         if (result) host.rounds.push(result);
       }
@@ -108,8 +109,25 @@ async function measure(workload, root) {
   };
 }
 
+/**
+ * Has the disk written what earlier rounds left in memory. Who syncs would otherwise pay for what the other engine did
+ * not: a sync of ext4 waits for all data of its journal's transaction.
+ */
+function settle() {
+  if (process.platform !== "win32") execFileSync("sync");
+}
+
 const brief = (host) =>
   `${host.engine} ${host.failure ? "failed" : `p50 ${median(host.rounds.at(-1).samplesMs).toFixed(2)} ms`}`;
+
+/** Facts that are numbers are medians over the rounds, all others those of the last one. */
+function factsOf(results) {
+  const last = Object.entries(results.at(-1)?.facts ?? {});
+  const each = (name) => results.map(({ facts }) => facts[name]).filter(Number.isFinite);
+  return Object.fromEntries(
+    last.map(([name, value]) => [name, typeof value === "number" ? median(each(name)) : value]),
+  );
+}
 
 /** The medians over the rounds. p99 is absent where a round has too few samples to have one. */
 function sum({ rounds: results, failure }) {
@@ -123,7 +141,7 @@ function sum({ rounds: results, failure }) {
     perSecond: of((result) => (result.operations / result.wallMs) * 1000),
     errors: results.reduce((total, result) => total + result.errors, 0),
     firstError: results.find((result) => result.firstError)?.firstError,
-    facts: results.at(-1)?.facts ?? {},
+    facts: factsOf(results),
     failure,
   };
 }

@@ -30,6 +30,8 @@ import { headError } from "./unreadable-head.js";
 const VECTORS_BYTES_MAX = 64 << 20;
 /** What an entry of the cache costs beside its rows, about. */
 const VECTOR_ENTRY_BYTES = 256;
+/** Vectors that are kept beside those of the head, whatever they weigh: every commit may bring one, and outdate one. */
+const OLD_VECTORS_MAX = 256;
 const TRANSACTIONS_MAX = 256;
 const LOADS_MAX = 16;
 /** How long a vacuum that has announced what goes may take until it is gone or put back. */
@@ -273,6 +275,7 @@ export class SharedTable {
 
   #setHead(snapshot: Snapshot): void {
     this.#head = snapshot;
+    this.#vectors.trim(snapshot.manifest.fragments.length + OLD_VECTORS_MAX);
     this.meters.snapshotSwaps++;
   }
 }

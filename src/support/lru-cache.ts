@@ -37,6 +37,14 @@ export class LruCache<K, V> {
     }
   }
 
+  /** Lets those go that were used longest ago, until at most `count` are left. */
+  trim(count: number): void {
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= count) break;
+      this.delete(oldest);
+    }
+  }
+
   delete(key: K): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;

@@ -6,7 +6,9 @@ import { DeletionVector } from "../../src/format/deletion-vector.js";
 import type { Fragment } from "../../src/format/fragment.js";
 import { deletionPath } from "../../src/format/layout.js";
 import { memoryStore } from "../../src/store/memory.js";
+import { within } from "../../src/store/within.js";
 import { systemRuntime } from "../../src/support/runtime.js";
+import { processOn } from "./process-on.js";
 import { WrappedStore } from "./wrapped-store.js";
 
 /** A table with `count` fragments, of each of which the first `rows` rows are gone. */
@@ -37,4 +39,24 @@ test("small vectors of many thousand fragments are kept", async () => {
   const { table, fragments, store } = await world(6000, 1);
   await table.deletions(fragments[0]!);
   expect(store.count("get")).toBe(0);
+});
+
+test("vectors that later versions replaced are forgotten, however small: a table that changes for long takes no memory", async () => {
+  const disk = new WrappedStore(memoryStore(""));
+  const rows = Array.from({ length: 400 }, (_, id) => ({ id }));
+  const other = await processOn(disk).createTable("t", rows);
+  const view = new WrappedStore(within(disk, "t.lance"));
+  const shared = new SharedTable("t", view, systemRuntime);
+  const held: Fragment[] = [];
+  for (let id = 0; id < 300; id++) {
+    await other.delete(`id = ${id}`);
+    const [fragment] = (await shared.refresh()).manifest.fragments;
+    expect((await shared.deletions(fragment!))?.size).toBe(id + 1);
+    held.push(fragment!);
+  }
+  view.forget();
+  await shared.deletions(held.at(-1)!);
+  expect(view.count("get"), "the head's vector").toBe(0);
+  await shared.deletions(held[0]!);
+  expect(view.count("get"), "the oldest vector").toBe(1);
 });

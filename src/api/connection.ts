@@ -285,7 +285,9 @@ export class Connection extends UnbuiltConnection {
       stagedPaths: plan.stagedPaths,
       properties: new Map([...said, [DURABILITY_PROPERTY, durability]]),
     };
-    return (await createFirstVersion(open.shared, proposal, { durability, timeoutMs, stableRowIds })) !== undefined;
+    const first = await createFirstVersion(open.shared, proposal, { durability, timeoutMs, stableRowIds });
+    if (first !== undefined) await prepareWrites(open, first.version);
+    return first !== undefined;
   }
 
   async #overwrite(open: OpenTable, input: Input, options: CreateTableOptions): Promise<Table> {
@@ -332,4 +334,13 @@ function checkSameColumns(table: string, schema: Schema, wanted: SchemaLike): vo
     `Table '${table}' already exists with another schema: it has (${have}), not (${want}).`,
     { details: { table } },
   );
+}
+
+/** Publishes the lease of a table that was just made, so that its first write does not wait for that. */
+async function prepareWrites({ shared: { lease } }: OpenTable, version: number): Promise<void> {
+  const end = lease.begin();
+  lease.looked(version);
+  // A write that needs it says what is wrong.
+  await lease.ready().catch(() => {});
+  end();
 }

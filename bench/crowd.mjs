@@ -7,20 +7,29 @@ const WRITER = new URL("./writer.mjs", import.meta.url);
 const READY_MS = 60_000;
 
 /**
- * Runs `task` of writer.mjs in `processes` processes. The clock starts when all of them have the table open.
- * Answers one result for the crowd: all samples, all errors, and the acknowledged operations of each process.
+ * Runs `task` of writer.mjs in `processes` processes. They work for `warmUpSeconds` first, as a round that is not counted
+ * does for workloads of one process: new processes compile code for seconds. Then the clock starts for all at once.
+ * Answers one result for the crowd: all samples, all errors, the acknowledged operations of each process, and those of
+ * the warm-up as `before`.
  */
-export async function crowd({ engine, dir, options, processes, task, seconds }) {
+export async function crowd({ engine, dir, options, processes, task, seconds, warmUpSeconds }) {
   const children = Array.from({ length: processes }, (_, index) =>
-    fork(WRITER, [JSON.stringify({ engine, dir, options, task, seconds, index, processes })], {
+    fork(WRITER, [JSON.stringify({ engine, dir, options, task, index, processes })], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     }),
   );
   try {
-    await Promise.all(children.map((child) => answer(child)));
-    for (const child of children) child.send("go");
-    const { value: parts, ms } = await timed(() => Promise.all(children.map((child) => answer(child))));
+    const order = (what) => {
+      for (const child of children) child.send(what);
+      return Promise.all(children.map((child) => answer(child)));
+    };
+    await order("open");
+    const warm = await order({ seconds: warmUpSeconds });
+    // Counters begin anew.
+    await order("open");
+    const { value: parts, ms } = await timed(() => order({ seconds }));
     return {
+      before: warm.reduce((sum, part) => sum + part.samplesMs.length, 0),
       samplesMs: parts.flatMap((part) => part.samplesMs),
       operations: parts.reduce((sum, part) => sum + part.samplesMs.length, 0),
       wallMs: ms,
@@ -29,7 +38,7 @@ export async function crowd({ engine, dir, options, processes, task, seconds }) 
       facts: {
         slowestShareOfMean: fairness(parts.map((part) => part.samplesMs.length)),
         worstP99Ms: worst(parts.map((part) => [...part.samplesMs, ...part.failedMs])),
-        ...(parts[0].metrics ? { metricsOfFirst: parts[0].metrics } : {}),
+        ...resolutions(parts.flatMap(({ conflicts }) => conflicts ?? [])),
       },
     };
   } finally {
@@ -49,6 +58,23 @@ function fairness(counts) {
  */
 function worst(waits) {
   return Math.round(Math.max(...waits.map((ms) => percentile(ms, 0.99))) * 10) / 10;
+}
+
+/**
+ * What conflicts cost the process that resolved most of them, from the version that won to the next encoded manifest,
+ * and for the disk before that. Only ours keeps these clocks.
+ */
+function resolutions(processes) {
+  const [most] = processes.toSorted((a, b) => b.resolution.count - a.resolution.count);
+  if (most === undefined) return {};
+  const { count, p50Ms, p95Ms, p99Ms } = most.resolution;
+  return {
+    resolutions: count,
+    resolutionP50Ms: p50Ms,
+    resolutionP95Ms: p95Ms,
+    resolutionP99Ms: p99Ms,
+    resolutionDiskP50Ms: most.resolutionDisk.p50Ms,
+  };
 }
 
 async function answer(child) {

@@ -61,7 +61,7 @@ function printNotes(name, engine, { errors, firstError, failure, facts }) {
     console.log(`${name} ${engine}: ${known.map(([key, value]) => `${key} ${print(value)}`).join(", ")}`);
 }
 
-const print = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const print = (value) => (typeof value === "number" ? String(Math.round(value * 1000) / 1000) : JSON.stringify(value));
 
 function figures({ failure, p50Ms, p99Ms, perSecond }) {
   if (failure) return ["failed", "", ""];

@@ -1,9 +1,9 @@
-// One writer process of a crowd: opens the table, says so, waits for the signal, works, reports.
+// One writer process of a crowd: opens the table, or opens it anew, and works for some seconds, when it is told to.
 import { openEngine } from "./engines.mjs";
 import { closedLoop } from "./measure.mjs";
 import { columns, row } from "./rows.mjs";
 
-const { engine, dir, options, task, seconds, index, processes } = JSON.parse(process.argv[2]);
+const { engine, dir, options, task, index, processes } = JSON.parse(process.argv[2]);
 
 const TASKS = {
   append: (table, i) => table.add([row(index * 1_000_000 + i)]),
@@ -13,15 +13,27 @@ const TASKS = {
     table.update({ where: `id = ${((i * processes) % 10_000) + index}`, valuesSql: { value: "value + 1" } }),
 };
 
-try {
+let opened;
+let next = 0;
+
+async function open() {
+  await opened?.db.close();
   const { db } = await openEngine(engine, dir, options);
-  const table = await db.openTable("t");
-  await table.countRows();
-  const go = new Promise((resolve) => process.once("message", resolve));
-  process.send({ ready: true });
-  await go;
-  const result = await closedLoop(1, seconds, (_, i) => TASKS[task](table, i));
-  process.send({ ...result, metrics: table.metrics?.() });
-} catch (error) {
-  process.send({ error: String(error?.stack ?? error) });
+  opened = { db, table: await db.openTable("t") };
+  await opened.table.countRows();
+  return { ready: true };
 }
+
+async function work(seconds) {
+  const { table } = opened;
+  const result = await closedLoop(1, seconds, () => TASKS[task](table, next++));
+  return { ...result, conflicts: table.metrics?.().conflicts };
+}
+
+process.on("message", async (order) => {
+  try {
+    process.send(await (order === "open" ? open() : work(order.seconds)));
+  } catch (error) {
+    process.send({ error: String(error?.stack ?? error) });
+  }
+});

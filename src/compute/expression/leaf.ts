@@ -46,7 +46,8 @@ function dropNulls(hits: Uint32Array, data: Data): Uint32Array {
   for (let k = 0; k < hits.length; k++) {
     const row = hits[k] as number;
     const at = offset + row;
-    if (((bits[at >> 3] as number) >> (at & 7)) & 1) hits[count++] = row;
+    hits[count] = row;
+    count += ((bits[at >> 3] as number) >> (at & 7)) & 1;
   }
   return hits.subarray(0, count);
 }

@@ -77,14 +77,17 @@ function merge(a: Uint32Array, b: Uint32Array): Uint32Array {
   return out;
 }
 
-/** The members of ascending `all` that are not in its ascending subset `some`. */
+/** The members of ascending `all` that are not in its ascending subset `some`, which is not empty. */
 function without(all: Uint32Array, some: Uint32Array): Uint32Array {
   const out = newRowList(all.length - some.length);
+  const last = some.length - 1;
   let j = 0;
   let write = 0;
   for (let i = 0; i < all.length && write < out.length; i++) {
-    if (j < some.length && all[i] === some[j]) j++;
-    else out[write++] = all[i] as number;
+    const isGone = Number(all[i] === some[Math.min(j, last)]);
+    out[write] = all[i] as number;
+    write += 1 - isGone;
+    j += isGone;
   }
   return out;
 }

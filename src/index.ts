@@ -2,13 +2,7 @@
 export * from "./api/arrow.js";
 export { type BranchContents, Branches } from "./api/branches.js";
 export type { CommitMetadata } from "./api/commit-metadata.js";
-export {
-  Connection,
-  type CreateTableOptions,
-  connect,
-  type OpenTableOptions,
-  type TableNamesOptions,
-} from "./api/connection.js";
+export { Connection, connect } from "./api/connection.js";
 export type { DatabaseMetrics } from "./api/database.js";
 export { type SqlFragment, type SqlInput, sql } from "./api/filter.js";
 export { Findings } from "./api/findings.js";
@@ -35,6 +29,7 @@ export type {
 export type { AddColumnsSql, ColumnAlteration, FieldMetadataUpdate } from "./api/schema-changes.js";
 export type { SysTable } from "./api/sys.js";
 export { Table } from "./api/table.js";
+export type { CreateTableOptions, OpenTableOptions, TableNamesOptions } from "./api/table-options.js";
 export { TableSnapshot } from "./api/table-snapshot.js";
 export { type TagContents, Tags } from "./api/tags.js";
 export { TakeQuery } from "./api/take-query.js";

@@ -1,15 +1,40 @@
 /**
  * What callers pass who have no types to help them: each check says which argument is wrong, and what it has to be.
  *
- * Options of another type are refused and never passed over: `update(values, "id = 1")` would change every row.
+ * Options of another type or name are refused and never passed over: `update(values, "id = 1")` would change every row,
+ * and `add(rows, { mod: "overwrite" })` would append.
  */
 import { TableError } from "../support/errors.js";
 
-/** The options of a call; none for an absent argument. @throws INVALID_ARGUMENT unless it is an object */
-export function optionsOf<T extends object>(options: T | null | undefined, name: string): Partial<T> {
+/** All options of a call: those of `T`, and with `Also` those that LanceDB documents for it and that do nothing here. */
+export type OptionKeys<T, Also extends string = never> = Readonly<Record<keyof T | Also, true>>;
+
+/** The options of a call; none for an absent argument. @throws INVALID_ARGUMENT unless it is an object of known options */
+export function optionsOf<T extends object>(
+  options: T | null | undefined,
+  name: string,
+  keys: OptionKeys<T>,
+): Partial<T> {
+  return checkKeys(entriesOf(options, name), name, keys);
+}
+
+/** An object whose keys anybody may choose; empty when absent. @throws INVALID_ARGUMENT unless it is an object */
+export function entriesOf<T extends object>(options: T | null | undefined, name: string): Partial<T> {
   if (options === undefined || options === null) return {};
   if (typeof options === "object" && !Array.isArray(options)) return options;
   throw wrong(name, options, "an object of options");
+}
+
+/** The object itself. @throws INVALID_ARGUMENT for a key that is not known, unless its value is undefined */
+export function checkKeys<T extends object>(object: T, name: string, keys: Readonly<Record<string, true>>): T {
+  const entries = Object.entries(object);
+  const unknown = entries.find(([key, value]) => value !== undefined && !Object.hasOwn(keys, key))?.[0];
+  if (unknown === undefined) return object;
+  throw new TableError(
+    "INVALID_ARGUMENT",
+    `${name}: there is no option ${shown(unknown)}. There are: ${Object.keys(keys).sort().join(", ")}.`,
+    { details: { option: unknown } },
+  );
 }
 
 /** @throws INVALID_ARGUMENT unless `values` is an array that is not empty */

@@ -23,7 +23,7 @@ import { inferSchema } from "../data/columns/infer.js";
 import { childrenOf, TYPE_ID } from "../data/columns/layout.js";
 import { isRecord, pluck, type Row } from "../data/columns/rows.js";
 import { TableError } from "../support/errors.js";
-import { objectOf } from "./arguments.js";
+import { type OptionKeys, objectOf, optionsOf } from "./arguments.js";
 
 export type { BatchLike as RecordBatchLike, FieldLike, SchemaLike, TableLike } from "../data/columns/adopt.js";
 
@@ -54,6 +54,14 @@ export class MakeArrowTableOptions {
   }
 }
 
+const MAKE: OptionKeys<MakeArrowTableOptions, "embeddingFunction" | "embeddings"> = {
+  schema: true,
+  vectorColumns: true,
+  dictionaryEncodeStrings: true,
+  embeddingFunction: true,
+  embeddings: true,
+};
+
 /**
  * Rows as an Arrow table. With a schema the result has those of its columns, in its order, that occur in the data;
  * without one, inferred and nullable columns in order of appearance.
@@ -64,7 +72,9 @@ export function makeArrowTable(
   options?: Partial<MakeArrowTableOptions>,
   metadata?: Map<string, string>,
 ): Table {
-  const { schema, vectorColumns, dictionaryEncodeStrings } = new MakeArrowTableOptions(options);
+  const { schema, vectorColumns, dictionaryEncodeStrings } = new MakeArrowTableOptions(
+    optionsOf(options, "The options of makeArrowTable()", MAKE),
+  );
   objectOf(data, "The data of makeArrowTable()");
   const given = schema === undefined || schema === null ? undefined : adoptSchema(schema);
   const allMetadata = new Map([...(given?.metadata ?? []), ...(metadata ?? [])]);
@@ -126,8 +136,9 @@ export async function convertToTable(
   if (embeddings !== undefined && embeddings !== null) {
     throw new TableError("NOT_SUPPORTED", "Embedding functions are not run here; compute the vectors first.");
   }
-  if (options.schema === undefined || data.length === 0) return makeArrowTable(data, options);
-  const schema = adoptSchema(options.schema);
+  const asked = optionsOf(options, "The options of convertToTable()", MAKE);
+  if (asked.schema === undefined || data.length === 0) return makeArrowTable(data, asked);
+  const schema = adoptSchema(asked.schema);
   return new Table(schema, buildBatches(data, schema));
 }
 

@@ -11,9 +11,9 @@ import { adoptSchema, type SchemaLike } from "../data/columns/adopt.js";
 import { checkTableName } from "../format/layout.js";
 import { TableError } from "../support/errors.js";
 import { readTwice } from "./append.js";
-import { atLeast, optionsOf, shown, textOf } from "./arguments.js";
+import { atLeast, type OptionKeys, optionsOf, shown, textOf } from "./arguments.js";
 import { openLine } from "./branches.js";
-import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
+import { checkMetadata } from "./commit-metadata.js";
 import { type Database, type DatabaseMetrics, openDatabase } from "./database.js";
 import { Findings } from "./findings.js";
 import { type Input, type InputData, readInput } from "./input.js";
@@ -23,36 +23,17 @@ import { type ConnectionOptions, checkDataFormat, type Settings, settingsOf, wan
 import type { Query } from "./query.js";
 import { type SysTable, sysQuery } from "./sys.js";
 import { Table } from "./table.js";
+import {
+  CREATE_TABLE,
+  type CreateTableOptions,
+  OPEN_TABLE,
+  type OpenTableOptions,
+  TABLE_NAMES,
+  type TableNamesOptions,
+} from "./table-options.js";
 import { UnbuiltConnection } from "./unbuilt.js";
 
-export interface CreateTableOptions {
-  /** create: the table must be new; overwrite: a table of that name gets a new version with only these rows. */
-  readonly mode?: "create" | "overwrite";
-  /** With mode create: open the table if it is there. */
-  readonly existOk?: boolean;
-  readonly schema?: SchemaLike;
-  /** Format of the data files; fixed for the table. */
-  readonly dataFormat?: DataFormat;
-  /** `newTableEnableStableRowIds`: "true" or "false", for a table that is new; see the option of connect(). */
-  readonly storageOptions?: Readonly<Record<string, string>>;
-  /** Kept with the first version, or with the one that mode overwrite makes, as listVersions() shows it. */
-  readonly metadata?: CommitMetadata;
-}
-
-export interface OpenTableOptions {
-  /** Shows this version, of the branch if one is named, and refuses writes until checkoutLatest(). */
-  readonly version?: number;
-  /** Reads and writes go to this branch. */
-  readonly branch?: string;
-  readonly storageOptions?: Readonly<Record<string, string>>;
-  readonly indexCacheSize?: number;
-}
-
-export interface TableNamesOptions {
-  /** Only names after this one. */
-  readonly startAfter?: string;
-  readonly limit?: number;
-}
+const DOCTOR: OptionKeys<DoctorOptions> = { table: true, fix: true, deep: true, progress: true };
 
 /** What is settled for a table when it is made. */
 interface TableKind {
@@ -142,7 +123,7 @@ export class Connection extends UnbuiltConnection {
     options: TableNamesOptions = {},
   ): Promise<string[]> {
     this.#checkOpen();
-    const [namespace, paging] = splitNamespace<TableNamesOptions>(namespaceOrOptions, options);
+    const [namespace, paging] = splitNamespace<TableNamesOptions>(namespaceOrOptions, options, TABLE_NAMES);
     checkNamespace(namespace);
     if (paging.limit !== undefined) atLeast(0, paging.limit, "limit");
     const after = paging.startAfter === undefined ? undefined : textOf(paging.startAfter, "startAfter");
@@ -163,9 +144,10 @@ export class Connection extends UnbuiltConnection {
     this.#checkOpen();
     if (typeof nameOrOptions === "object" && nameOrOptions !== null) {
       checkNamespace((dataOrNamespace ?? []) as Namespace);
-      return this.#create(nameOrOptions.name, nameOrOptions.data, nameOrOptions);
+      const { name, data, ...options } = nameOrOptions;
+      return this.#create(name, data, optionsOf<CreateTableOptions>(options, "The options", CREATE_TABLE));
     }
-    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions);
+    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions, CREATE_TABLE);
     checkNamespace(namespace);
     return this.#create(nameOrOptions, dataOrNamespace as InputData, options);
   }
@@ -178,7 +160,7 @@ export class Connection extends UnbuiltConnection {
     lastOptions: CreateTableOptions = {},
   ): Promise<Table> {
     this.#checkOpen();
-    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions);
+    const [namespace, options] = splitNamespace<CreateTableOptions>(namespaceOrOptions, lastOptions, CREATE_TABLE);
     checkNamespace(namespace);
     return this.#create(name, [], { ...options, schema });
   }
@@ -190,7 +172,7 @@ export class Connection extends UnbuiltConnection {
     lastOptions: OpenTableOptions = {},
   ): Promise<Table> {
     this.#checkOpen();
-    const [namespace, options] = splitNamespace<OpenTableOptions>(namespaceOrOptions, lastOptions);
+    const [namespace, options] = splitNamespace<OpenTableOptions>(namespaceOrOptions, lastOptions, OPEN_TABLE);
     checkNamespace(namespace);
     checkTableName(name);
     const main = this.#database.table(name, this.#settings);
@@ -224,7 +206,7 @@ export class Connection extends UnbuiltConnection {
    */
   doctor(options: DoctorOptions = {}): Findings<Diagnosis> {
     this.#checkOpen();
-    const asked = optionsOf(options, "The options of doctor()");
+    const asked = optionsOf(options, "The options of doctor()", DOCTOR);
     if (asked.table !== undefined) checkTableName(asked.table);
     const { store } = this.#database;
     return new Findings(() => doctor({ store, codecs: CODECS, runtime: this.#settings.runtime }, asked));

@@ -4,7 +4,7 @@ import { type MergeSource, mergeSource } from "../change/rows.js";
 import type { MergeWrite, TableWrite, WriteResult } from "../change/write.js";
 import { isBatchLike, isTableLike, normalizeBatches, type SchemaLike } from "../data/columns/adopt.js";
 import { TableError } from "../support/errors.js";
-import { optionsOf } from "./arguments.js";
+import { type OptionKeys, optionsOf } from "./arguments.js";
 import type { CommitMetadata } from "./commit-metadata.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { type InputData, isRows, readInput } from "./input.js";
@@ -27,6 +27,8 @@ export interface MergeExecution {
   readonly metadata?: CommitMetadata | undefined;
 }
 
+const MERGE: OptionKeys<MergeExecution> = { timeoutMs: true, signal: true, metadata: true };
+const CLAUSE = { where: true } as const;
 const NO_CLAUSES: Clauses = { updateMatched: undefined, insertUnmatched: false, deleteUnmatchedTarget: undefined };
 
 export class MergeInsertBuilder {
@@ -72,7 +74,7 @@ export class MergeInsertBuilder {
 
   /** Runs the merge as one commit. @throws INVALID_ARGUMENT when two source rows match one row, SCHEMA_MISMATCH */
   async execute(data: InputData, options: MergeExecution = {}): Promise<MergeResult> {
-    const asked = optionsOf(options, "The options of execute()");
+    const asked = optionsOf(options, "The options of execute()", MERGE);
     this.#check(asked);
     const source = wholeSource(data) ?? (await iterableSource(data, await this.#target.schema()));
     const write: MergeWrite = { kind: "merge", on: this.#on, ...source, ...this.#clauses, alone: false };
@@ -141,6 +143,6 @@ function namesOf(schema: SchemaLike): ReadonlySet<string> {
 
 /** A condition that is passed as it is, without its name, would change all rows instead of some. */
 function condition(options: { readonly where?: SqlInput }) {
-  const { where } = optionsOf(options, "The options of a mergeInsert() clause");
+  const { where } = optionsOf(options, "The options of a mergeInsert() clause", CLAUSE);
   return where === undefined ? undefined : parseSql(where, "The condition of mergeInsert");
 }

@@ -1,6 +1,6 @@
 /** Namespaces, which LanceDB's methods take before their options: a database here is one flat list of tables. */
 import { TableError } from "../support/errors.js";
-import { optionsOf, shown } from "./arguments.js";
+import { type OptionKeys, optionsOf, shown } from "./arguments.js";
 
 export type Namespace = readonly string[];
 
@@ -8,11 +8,12 @@ export type Namespace = readonly string[];
 export function splitNamespace<O extends object>(
   first: Namespace | O | undefined,
   last: O,
+  keys: OptionKeys<O>,
 ): readonly [Namespace, Partial<O>] {
   const [namespace, options] = Array.isArray(first)
     ? [first as Namespace, last]
     : [[], (first as O | undefined) ?? last];
-  return [namespace, optionsOf(options, "The options")];
+  return [namespace, optionsOf(options, "The options", keys)];
 }
 
 function notAList(namespace: unknown): TableError {

@@ -6,7 +6,7 @@ import { type VerifyOptions, verifyTable } from "../chores/verify.js";
 import type { QueueMetrics } from "../commit/queue.js";
 import { repairCommand } from "../commit/unreadable-head.js";
 import { CODECS } from "../data/codecs.js";
-import { optionsOf } from "./arguments.js";
+import { type OptionKeys, optionsOf } from "./arguments.js";
 import { Branches } from "./branches.js";
 import { Findings } from "./findings.js";
 import type { ObservedMetrics, OpenTable } from "./open-table.js";
@@ -21,6 +21,8 @@ import { UnbuiltTable } from "./unbuilt.js";
 import type { IntoVector } from "./vector.js";
 import type { VectorQuery } from "./vector-query.js";
 import { BufferedWriter, type WriterOptions } from "./writer.js";
+
+const VERIFY: OptionKeys<VerifyOptions> = { deep: true, progress: true };
 
 /** What the handle gives to its surroundings. */
 export interface Surroundings {
@@ -107,7 +109,7 @@ export abstract class OperableTable extends UnbuiltTable {
     this.#of.checkOpen();
     const { name, store, line } = this.#open.shared;
     const source = { table: name, store, codecs: CODECS, repair: repairCommand(store, name), line };
-    const checked = optionsOf(options, "The options of verify()");
+    const checked = optionsOf(options, "The options of verify()", VERIFY);
     return new Findings(() => verifyTable(source, checked));
   }
 

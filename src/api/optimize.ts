@@ -3,7 +3,7 @@ import { type CompactionStats, compact } from "../chores/compact.js";
 import { COMPACTION_DEFAULTS, type CompactionRules } from "../chores/plan-compaction.js";
 import { type VacuumReport, vacuum } from "../chores/vacuum.js";
 import { TableError } from "../support/errors.js";
-import { atLeast, optionsOf, shown } from "./arguments.js";
+import { atLeast, type OptionKeys, optionsOf, shown } from "./arguments.js";
 import { type CommitMetadata, checkMetadata } from "./commit-metadata.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -32,6 +32,15 @@ export interface OptimizeStats {
   readonly report?: VacuumReport;
 }
 
+const OPTIMIZE: OptionKeys<OptimizeOptions> = {
+  targetRowsPerFragment: true,
+  maxDeletedShare: true,
+  maxBytes: true,
+  cleanupOlderThan: true,
+  deleteUnverified: true,
+  metadata: true,
+  dryRun: true,
+};
 const RETENTION_MS = 7 * 86_400_000;
 
 /**
@@ -39,7 +48,7 @@ const RETENTION_MS = 7 * 86_400_000;
  * @throws INVALID_ARGUMENT, BUSY, UNAVAILABLE, CORRUPT
  */
 export async function optimizeTable(open: OpenTable, given: OptimizeOptions): Promise<OptimizeStats> {
-  const options = optionsOf(given, "The options of optimize()");
+  const options = optionsOf(given, "The options of optimize()", OPTIMIZE);
   const rules = rulesOf(options);
   const { dryRun = false, deleteUnverified = false, cleanupOlderThan } = options;
   const { runtime, timeoutMs } = open.settings;

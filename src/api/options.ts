@@ -6,7 +6,7 @@ import { QUEUE_DEFAULTS, type QueueOptions } from "../commit/queue.js";
 import type { DataFormat } from "../data/codec.js";
 import { TableError } from "../support/errors.js";
 import { type Runtime, systemRuntime } from "../support/runtime.js";
-import { atLeast, optionsOf, shown, yesOrNo } from "./arguments.js";
+import { atLeast, entriesOf, type OptionKeys, optionsOf, shown, yesOrNo } from "./arguments.js";
 
 export interface ConnectionOptions {
   /** Seconds for which a handle may show an older head; 0 (default): every read looks; Infinity: only checkoutLatest. */
@@ -61,6 +61,60 @@ export interface Settings {
   readonly runtime: Runtime;
 }
 
+type Group<K extends keyof ConnectionOptions> = OptionKeys<NonNullable<ConnectionOptions[K]>>;
+
+const CONNECTION: OptionKeys<
+  ConnectionOptions,
+  | "uri"
+  | "apiKey"
+  | "clientConfig"
+  | "hostOverride"
+  | "manifestEnabled"
+  | "namespaceClientProperties"
+  | "oauthConfig"
+  | "region"
+  | "session"
+> = {
+  uri: true,
+  readConsistencyInterval: true,
+  durability: true,
+  dataFormat: true,
+  queue: true,
+  coordination: true,
+  maintenance: true,
+  readers: true,
+  storageOptions: true,
+  runtime: true,
+  apiKey: true,
+  clientConfig: true,
+  hostOverride: true,
+  manifestEnabled: true,
+  namespaceClientProperties: true,
+  oauthConfig: true,
+  region: true,
+  session: true,
+};
+const QUEUE: Group<"queue"> = {
+  enabled: true,
+  capacity: true,
+  maxBatch: true,
+  maxGroupRows: true,
+  maxGroupBytes: true,
+  maxGroupDelayMs: true,
+  strictGroupCommit: true,
+  whenFull: true,
+  defaultTimeoutMs: true,
+};
+const COORDINATION: Group<"coordination"> = { mode: true, timeoutMs: true, leaseTtlMs: true };
+const MAINTENANCE: Group<"maintenance"> = {
+  auto: true,
+  minFragments: true,
+  maxDeletedShare: true,
+  intervalMs: true,
+  maxBytes: true,
+  retentionMs: true,
+};
+
 const DURABILITIES: readonly Durability[] = ["full", "relaxed", "async"];
 const DATA_FORMATS: readonly DataFormat[] = ["lance", "arrow", "parquet"];
 const MODES: readonly CoordinationMode[] = ["auto", "required", "single_process_unsafe"];
@@ -71,10 +125,11 @@ const GROUP_DELAY_MS_MAX = 60_000;
 const RUNTIME_PARTS = ["now", "monotonicMs", "random", "uuid", "sleep", "yield", "timer"] as const;
 
 /** @throws INVALID_ARGUMENT naming the option and what it may be */
-export function settingsOf(options: ConnectionOptions): Settings {
-  const { enabled = true, ...queue } = optionsOf(options.queue, "queue");
-  const coordination = optionsOf(options.coordination, "coordination");
-  const maintenance = withoutUndefined(optionsOf(options.maintenance, "maintenance"));
+export function settingsOf(given: ConnectionOptions): Settings {
+  const options = optionsOf(given, "The options of connect()", CONNECTION);
+  const { enabled = true, ...queue } = optionsOf(options.queue, "queue", QUEUE);
+  const coordination = optionsOf(options.coordination, "coordination", COORDINATION);
+  const maintenance = withoutUndefined(optionsOf(options.maintenance, "maintenance", MAINTENANCE));
   const settings: Settings = {
     readConsistencyMs: atLeast(0, options.readConsistencyInterval ?? 0, "readConsistencyInterval") * 1000,
     durability: oneOf(DURABILITIES, options.durability ?? "full", "durability"),
@@ -137,7 +192,7 @@ function checkReaders(readers: unknown): number {
 
 /** LanceDB's storage option, under either of its names; undefined when it is not given. @throws INVALID_ARGUMENT */
 export function wantsStableRowIds(options: Readonly<Record<string, string>> | undefined): boolean | undefined {
-  const { newTableEnableStableRowIds, new_table_enable_stable_row_ids } = optionsOf(options, "storageOptions");
+  const { newTableEnableStableRowIds, new_table_enable_stable_row_ids } = entriesOf(options, "storageOptions");
   const value = newTableEnableStableRowIds ?? new_table_enable_stable_row_ids;
   return value === undefined ? undefined : oneOf(["true", "false"], value, "newTableEnableStableRowIds") === "true";
 }
@@ -151,7 +206,7 @@ function oneOf<T extends string>(allowed: readonly T[], value: unknown, name: st
 }
 
 function checkRuntime(runtime: Runtime | null | undefined): Runtime {
-  const given = optionsOf(runtime ?? undefined, "runtime");
+  const given = entriesOf(runtime, "runtime");
   if (runtime === undefined || runtime === null) return systemRuntime;
   const missing = RUNTIME_PARTS.find((part) => typeof given[part] !== "function");
   if (missing === undefined) return runtime;

@@ -11,7 +11,7 @@ import type { ScanMetrics } from "../compute/window-reader.js";
 import { TableError } from "../support/errors.js";
 import { pace } from "../support/pace.js";
 import type { Runtime } from "../support/runtime.js";
-import { atLeast, checkLimits, objectOf, optionsOf } from "./arguments.js";
+import { atLeast, checkLimits, type OptionKeys, objectOf, optionsOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
 
 /** The version that a query reads, held until `release`. */
@@ -41,6 +41,8 @@ export interface QueryExecutionOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
+
+export const EXECUTION: OptionKeys<QueryExecutionOptions> = { maxBatchLength: true, timeoutMs: true, signal: true };
 
 /** What an execution is bounded by. */
 export interface Execution {
@@ -80,7 +82,7 @@ export abstract class QueryBase implements AsyncIterable<RecordBatch> {
 
   /** The result batch by batch. @throws INVALID_ARGUMENT, TIMEOUT, CANCELED, SNAPSHOT_EXPIRED, CORRUPT */
   async *execute(options: QueryExecutionOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
-    const asked = optionsOf(options, "The options of a query");
+    const asked = optionsOf(options, "The options of a query", EXECUTION);
     checkLimits(asked);
     if (asked.maxBatchLength !== undefined) atLeast(1, asked.maxBatchLength, "maxBatchLength");
     const held = await this.#open();

@@ -19,7 +19,7 @@ import { makeBatch } from "../data/kernels/batches.js";
 import type { UpdateMap } from "../format/operation.js";
 import { findPath, refuseBlob, type SchemaNode, type TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
-import { listOf, objectOf, textOf } from "./arguments.js";
+import { checkKeys, listOf, type OptionKeys, objectOf, textOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -48,6 +48,8 @@ export interface FieldMetadataUpdate {
   readonly replace?: boolean;
 }
 
+const ALTERATION: OptionKeys<ColumnAlteration> = { path: true, rename: true, dataType: true, nullable: true };
+const FIELD_METADATA: OptionKeys<FieldMetadataUpdate> = { path: true, metadata: true, replace: true };
 const ONE_ROW = makeBatch(new Schema([]), [], 1);
 
 export function addColumnsWrite(
@@ -61,7 +63,8 @@ export function alterColumnsWrite(open: OpenTable, alterations: readonly ColumnA
   listOf(alterations, "alterColumns()");
   return alone(async (base) => {
     const altered = alterations.map((alteration): AlteredColumn => {
-      const node = column(base.schema, objectOf(alteration, "A change of alterColumns()").path);
+      const what = "A change of alterColumns()";
+      const node = column(base.schema, checkKeys(objectOf(alteration, what), what, ALTERATION).path);
       return {
         id: node.id,
         ...(alteration.rename === undefined ? {} : { name: alteration.rename }),
@@ -89,7 +92,8 @@ export function fieldMetadataWrite(updates: readonly FieldMetadataUpdate[]): Alo
   return alone(async (base) => {
     const fieldMetadata = new Map<number, UpdateMap>();
     for (const update of updates) {
-      objectOf(update, "An update of updateFieldMetadata()");
+      const what = "An update of updateFieldMetadata()";
+      checkKeys(objectOf(update, what), what, FIELD_METADATA);
       const { id } = column(base.schema, update.path);
       const before = update.replace ? undefined : fieldMetadata.get(id);
       const entries = [...(before?.entries ?? []), ...metadataEntries(update)];

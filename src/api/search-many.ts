@@ -3,7 +3,14 @@ import { Table as ArrowTable } from "apache-arrow";
 import { nearestMany, nearestSchema } from "../compute/nearest.js";
 import { TableError } from "../support/errors.js";
 import { checkLimits, optionsOf, shown } from "./arguments.js";
-import { type QueryExecutionOptions, type QuerySource, readHeld, type TimeLimit, timeLimit } from "./query-base.js";
+import {
+  EXECUTION,
+  type QueryExecutionOptions,
+  type QuerySource,
+  readHeld,
+  type TimeLimit,
+  timeLimit,
+} from "./query-base.js";
 import type { IntoVector } from "./vector.js";
 import { planOf, VectorQuery } from "./vector-query.js";
 
@@ -16,7 +23,7 @@ export async function searchMany(
   searches: readonly (IntoVector | VectorQuery)[],
   given: QueryExecutionOptions,
 ): Promise<ArrowTable[]> {
-  const options = optionsOf(given, "The options of searchMany()");
+  const options = optionsOf(given, "The options of searchMany()", EXECUTION);
   checkLimits(options);
   if (!Array.isArray(searches)) throw noList(searches);
   const queries = searches.map((search) => (search instanceof VectorQuery ? search : vectorQuery(open, search)));

@@ -2,10 +2,12 @@
 import type { Expression } from "../compute/expression/ast.js";
 import { printExpression } from "../compute/expression/print.js";
 import type { ColumnOrder } from "../compute/scan.js";
-import { objectOf, textOf } from "./arguments.js";
+import { checkKeys, type OptionKeys, objectOf, textOf } from "./arguments.js";
 import { parseSql, type SqlInput } from "./filter.js";
 import { QueryBase } from "./query-base.js";
 import { notSupported } from "./unbuilt.js";
+
+const ORDERING: OptionKeys<ColumnOrder> = { columnName: true, ascending: true, nullsFirst: true };
 
 export abstract class StandardQuery extends QueryBase {
   protected readonly filters: Expression[] = [];
@@ -39,7 +41,9 @@ export abstract class StandardQuery extends QueryBase {
   /** Sorts the result; nulls come last unless `nullsFirst`. */
   orderBy(ordering: ColumnOrder | readonly ColumnOrder[]): this {
     const order: readonly ColumnOrder[] = Array.isArray(ordering) ? ordering : [ordering as ColumnOrder];
-    for (const one of order) textOf(objectOf(one, "An ordering").columnName, "columnName");
+    for (const one of order) {
+      textOf(checkKeys(objectOf(one, "An ordering"), "An ordering", ORDERING).columnName, "columnName");
+    }
     this.order = order;
     return this;
   }

@@ -50,7 +50,7 @@ import { type Expressions, readUpdate, type UpdateRequest } from "./update-reque
 import type { IntoVector, MultiVector } from "./vector.js";
 import type { VectorQuery } from "./vector-query.js";
 import { listVersions } from "./versions.js";
-import type { AddOptions, UpdateOptions, WriteOptions } from "./write-options.js";
+import { ADD, type AddOptions, UPDATE, type UpdateOptions, WRITE, type WriteOptions } from "./write-options.js";
 
 export class Table extends OperableTable {
   readonly #open: OpenTable;
@@ -109,7 +109,7 @@ export class Table extends OperableTable {
    */
   async add(data: InputData, options: AddOptions = {}): Promise<AddResult> {
     this.#checkWritable();
-    const asked = optionsOf(options, "The options of add()");
+    const asked = optionsOf(options, "The options of add()", ADD);
     const report = reporter(asked.progress, this.#open.settings.runtime.monotonicMs);
     if (asked.mode !== undefined && asked.mode !== "append" && asked.mode !== "overwrite") {
       throw new TableError("INVALID_ARGUMENT", `mode is ${shown(asked.mode)}; it may be "append" or "overwrite".`);
@@ -136,7 +136,7 @@ export class Table extends OperableTable {
    */
   async update(request: UpdateRequest | Expressions, options: UpdateOptions = {}): Promise<UpdateResult> {
     this.#checkWritable();
-    const { where, assignments } = readUpdate(request, optionsOf(options, "The options of update()").where);
+    const { where, assignments } = readUpdate(request, optionsOf(options, "The options of update()", UPDATE).where);
     const write: TableWrite = { kind: "update", where, assignments, rows: 0, sizeBytes: 0, alone: false };
     const result = await this.#open.write(write, { ...options });
     return { ...info(result), rowsUpdated: result.rowsUpdated };
@@ -146,7 +146,7 @@ export class Table extends OperableTable {
   async delete(predicate: SqlInput, options: WriteOptions = {}): Promise<DeleteResult> {
     this.#checkWritable();
     const parsed = parseSql(predicate, "The predicate of delete");
-    optionsOf(options, "The options of delete()");
+    optionsOf(options, "The options of delete()", WRITE);
     const text = sqlText(predicate);
     const write: TableWrite = { kind: "delete", predicate: parsed, text, rows: 0, sizeBytes: 0, alone: false };
     const result = await this.#open.write(write, options ?? {});
@@ -271,7 +271,7 @@ export class Table extends OperableTable {
     try {
       const result = await this.#open.write(
         alone(() => planRestore(shared, wanted)),
-        optionsOf(options, "The options of restore()"),
+        optionsOf(options, "The options of restore()", WRITE),
       );
       this.#shown.letGo();
       return info(result);
@@ -299,7 +299,7 @@ export class Table extends OperableTable {
 
   async #alone(write: AloneWrite, options: WriteOptions): Promise<CommitInfo> {
     this.#checkWritable();
-    return info(await this.#open.write(write, optionsOf(options, "The options")));
+    return info(await this.#open.write(write, optionsOf(options, "The options", WRITE)));
   }
 
   #checkOpen(): void {

@@ -1,6 +1,7 @@
 /** The three forms in which LanceDB takes an update, as assignments of expressions to columns. */
 import type { Expression } from "../compute/expression/ast.js";
 import { TableError } from "../support/errors.js";
+import { checkKeys } from "./arguments.js";
 import { literal, parseSql, type SqlInput } from "./filter.js";
 
 export type Values = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>;
@@ -24,9 +25,11 @@ export function readUpdate(request: UpdateRequest | Expressions, where: SqlInput
   const assignments = new Map<string, Expression>();
   let filter = where;
   if (isMapLike(request, "values")) {
+    checkKeys(request, "The first argument of update()", { values: true, where: true });
     for (const [column, value] of entriesOf(request.values)) assignments.set(column, literal(value));
     filter = request.where ?? where;
   } else if (isMapLike(request, "valuesSql")) {
+    checkKeys(request, "The first argument of update()", { valuesSql: true, where: true });
     for (const [column, text] of entriesOf(request.valuesSql)) assignments.set(column, expression(column, text));
     filter = request.where ?? where;
   } else {

@@ -1,4 +1,5 @@
 /** Options that the writes of a table take. */
+import type { OptionKeys } from "./arguments.js";
 import type { CommitMetadata } from "./commit-metadata.js";
 import type { SqlInput } from "./filter.js";
 import type { WriteProgress } from "./results.js";
@@ -23,3 +24,7 @@ export interface AddOptions extends WriteOptions {
 export interface UpdateOptions extends WriteOptions {
   readonly where?: SqlInput;
 }
+
+export const WRITE: OptionKeys<WriteOptions> = { timeoutMs: true, signal: true, direct: true, metadata: true };
+export const ADD: OptionKeys<AddOptions> = { ...WRITE, mode: true, progress: true };
+export const UPDATE: OptionKeys<UpdateOptions> = { ...WRITE, where: true };

@@ -10,7 +10,7 @@ import type { Row } from "../data/columns/rows.js";
 import { isTableError, TableError } from "../support/errors.js";
 import type { Timer } from "../support/runtime.js";
 import { appendWrite } from "./append.js";
-import { atLeast, optionsOf, shown } from "./arguments.js";
+import { atLeast, type OptionKeys, optionsOf, shown } from "./arguments.js";
 import type { InputData } from "./input.js";
 import type { OpenTable } from "./open-table.js";
 
@@ -33,6 +33,7 @@ export interface WriterOptions {
   readonly acknowledge?: "admission" | "commit";
 }
 
+const WRITER: OptionKeys<WriterOptions> = { rows: true, bytes: true, ms: true, acknowledge: true };
 const ROWS_DEFAULT = 10_000;
 const BYTES_DEFAULT = 64 * 1024 * 1024;
 const MS_DEFAULT = 100;
@@ -70,7 +71,7 @@ export class BufferedWriter<A extends AddResult | undefined = undefined> {
 
   /** Writers are made by `table.writer()`. */
   constructor(open: OpenTable, options: WriterOptions, isConnected: () => boolean) {
-    const asked = optionsOf(options, "The options of writer()");
+    const asked = optionsOf(options, "The options of writer()", WRITER);
     this.#open = open;
     this.#rowsMax = atLeast(1, asked.rows ?? ROWS_DEFAULT, "rows");
     this.#bytesMax = atLeast(1, asked.bytes ?? BYTES_DEFAULT, "bytes");

@@ -111,3 +111,76 @@ test("null in the place of options is as good as none", async () => {
   expect(await table.query().toArray(never(null))).toHaveLength(2);
   expect(await table.verify(never(null)).toArray()).toEqual([]);
 });
+
+describe("an option that nobody knows is refused by its name, and nothing is done", () => {
+  const data = { data: ROW, name: "n" };
+  const UNKNOWN: readonly [string, string, Call][] = [
+    ["connect", "maintenence", (v) => connect("memory://", v)],
+    ["connect with one argument", "readConsistency", (v) => connect({ uri: "memory://", ...never<object>(v) })],
+    ["queue", "capcity", (v) => connect("memory://", { queue: v })],
+    ["maintenance", "enabled", (v) => connect("memory://", { maintenance: v })],
+    ["coordination", "ttlMs", (v) => connect("memory://", { coordination: v })],
+    ["createTable", "existsOk", (v) => db.createTable("t", ROW, v)],
+    ["createTable with one argument", "format", (v) => db.createTable({ ...data, ...never<object>(v) })],
+    ["createEmptyTable", "mod", (v) => db.createEmptyTable("n", never({ fields: [] }), v)],
+    ["openTable", "tag", (v) => db.openTable("t", v)],
+    ["tableNames", "after", (v) => db.tableNames(v)],
+    ["add", "mod", (v) => table.add(ROW, v)],
+    ["update", "filter", (v) => table.update({ s: "'q'" }, v)],
+    [
+      "the request of update",
+      "timeoutMs",
+      (v) => table.update({ values: { s: "q" }, where: "true", ...never<object>(v) }),
+    ],
+    ["delete", "where", (v) => table.delete("true", v)],
+    ["a clause", "condition", (v) => table.mergeInsert("id").whenMatchedUpdateAll(v).execute(ROW)],
+    ["execute", "timeout", (v) => upsert(table).execute(ROW, v)],
+    ["restore", "version", (v) => table.restore(1, v)],
+    ["addColumns", "timeout", (v) => table.addColumns([{ name: "n", valueSql: "1" }], v)],
+    ["alterColumns", "type", (v) => table.alterColumns([{ path: "s", ...never<object>(v) }])],
+    [
+      "updateFieldMetadata",
+      "remove",
+      (v) => table.updateFieldMetadata([{ path: "s", metadata: {}, ...never<object>(v) }]),
+    ],
+    ["optimize", "cleanupOlder", (v) => table.optimize(v)],
+    ["verify", "fix", (v) => table.verify(v).toArray()],
+    ["doctor", "repair", (v) => db.doctor(v).toArray()],
+    ["a query", "timeout", (v) => table.query().toArray(v)],
+    [
+      "orderBy",
+      "descending",
+      (v) =>
+        table
+          .query()
+          .orderBy({ columnName: "id", ...never<object>(v) })
+          .toArray(),
+    ],
+    ["searchMany", "limit", (v) => table.searchMany([[1, 2]], v)],
+    ["writer", "maxRows", (v) => table.writer(v)],
+    ["makeArrowTable", "types", (v) => makeArrowTable(ROW, v)],
+  ];
+
+  test.each(UNKNOWN)("%s: %s", async (_name, key, call) => {
+    const done = (async () => call(never({ [key]: 1 })))();
+    const message = expect.stringMatching(new RegExp(`there is no option "${key}"\\. There are: \\w+`));
+    await expect(done).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message, details: { option: key } });
+    expect([await table.version(), await table.countRows("s IN ('a', 'b')")]).toEqual([1, 2]);
+    expect(await db.tableNames()).toEqual(["t"]);
+  });
+
+  test("an option that is undefined is none, and the inherited names of objects are no options", async () => {
+    expect(await table.query().toArray(never({ unknown: undefined }))).toHaveLength(2);
+    await expect(table.query().toArray(never({ toString: 1 }))).rejects.toThrow('"toString"');
+  });
+});
+
+test("options that LanceDB documents and that have no effect here are taken", async () => {
+  const cloud = { apiKey: "k", region: "r", hostOverride: "h", clientConfig: {}, oauthConfig: {}, session: {} };
+  const local = { manifestEnabled: true, namespaceClientProperties: {}, storageOptions: { any: "thing" } };
+  const other = await connect("memory://", never({ ...cloud, ...local, readConsistencyInterval: 1 }));
+  const options = never<object>({ dataStorageVersion: "stable", enableV2ManifestPaths: true, embeddingFunction: null });
+  expect(await (await other.createTable("n", ROW, options)).countRows()).toBe(1);
+  expect(await (await other.openTable("n", [], { indexCacheSize: 1, storageOptions: {} })).countRows()).toBe(1);
+  expect(makeArrowTable(ROW, never({ embeddings: null, embeddingFunction: null })).numRows).toBe(1);
+});

@@ -20,8 +20,8 @@ import {
 import { adoptSchema, isTableLike, normalizeBatches, type SchemaLike, type TableLike } from "../data/columns/adopt.js";
 import { buildBatches } from "../data/columns/build.js";
 import { inferSchema } from "../data/columns/infer.js";
-import { childrenOf, TYPE_ID } from "../data/columns/layout.js";
 import { isRecord, pluck, type Row } from "../data/columns/rows.js";
+import { childrenOf, TYPE_ID } from "../data/kernels/layout.js";
 import { TableError } from "../support/errors.js";
 import { type OptionKeys, objectOf, optionsOf } from "./arguments.js";
 

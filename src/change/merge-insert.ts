@@ -130,7 +130,7 @@ function chooseUpdates(
   const source = takeRows(plan.source.batch, Uint32Array.from(partners));
   const columns = plan.joined.fields.map((field) => {
     const side = field.name === "target" ? target : source;
-    return makeColumn(field.type, side.numRows, { children: side.data.children as Data[] });
+    return makeColumn(field.type, { length: side.numRows, children: side.data.children });
   });
   return Array.from(selectRows(plan.updateWhere, makeBatch(plan.joined, columns, targets.length)));
 }

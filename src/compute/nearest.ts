@@ -7,9 +7,9 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type DataType, Field, Float32, Int32, type RecordBatch, Schema } from "apache-arrow";
-import { TYPE_ID } from "../data/columns/layout.js";
 import { makeBatch, takeRows } from "../data/kernels/batches.js";
 import { makeColumn } from "../data/kernels/column.js";
+import { TYPE_ID } from "../data/kernels/layout.js";
 import type { TableSchema } from "../format/schema.js";
 import { TableError } from "../support/errors.js";
 import type { RankedRow } from "./best-rows.js";
@@ -318,10 +318,14 @@ async function fetch(
 }
 
 function withDistance(batch: RecordBatch, rows: readonly RankedRow[], index: number): RecordBatch {
-  const distance = makeColumn(DISTANCE_FIELD.type, rows.length, {
+  const distance = makeColumn(DISTANCE_FIELD.type, {
+    length: rows.length,
     values: Float32Array.from(rows, (row) => row.distance),
   });
-  const query = makeColumn(QUERY_INDEX_FIELD.type, rows.length, { values: new Int32Array(rows.length).fill(index) });
+  const query = makeColumn(QUERY_INDEX_FIELD.type, {
+    length: rows.length,
+    values: new Int32Array(rows.length).fill(index),
+  });
   const schema = new Schema([...batch.schema.fields, DISTANCE_FIELD, QUERY_INDEX_FIELD]);
   return makeBatch(schema, [...batch.data.children, distance, query], batch.numRows);
 }

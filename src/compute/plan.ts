@@ -4,9 +4,9 @@
  * Names in a plan are exact: the language's case rules end where expressions are bound.
  */
 import { type DataType, Field, Schema } from "apache-arrow";
-import { childrenOf, layoutOf } from "../data/columns/layout.js";
 import type { FileCache } from "../data/file-cache.js";
 import { schemaOf } from "../data/held-columns.js";
+import { childrenOf, layoutOf } from "../data/kernels/layout.js";
 import type { Fragment } from "../format/fragment.js";
 import type { FragmentList } from "../format/fragment-list.js";
 import type { TableSchema } from "../format/schema.js";

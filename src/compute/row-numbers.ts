@@ -56,7 +56,7 @@ function valuesAt(sequence: BigUint64Array, offsets: RowOffsets, rows: number): 
 }
 
 export function uint64Column(values: BigUint64Array): Data {
-  return makeColumn(UINT64, values.length, { values });
+  return makeColumn(UINT64, { length: values.length, values });
 }
 
 /** The batch with the row numbers that are needed behind its columns; the batch itself when none are. */

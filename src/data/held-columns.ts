@@ -68,7 +68,7 @@ export function assemble(node: SchemaNode, found: readonly FoundColumn[], rows: 
   const children = node.children.map((child) => assemble(child, childrenOf(found, child.id), rows));
   const validity = validityOf(first.data);
   // The parts agree on which structs are NULL; a bitmap that starts inside a byte is kept by reusing its column.
-  if (validity === undefined) return makeColumn(node.field.type, rows, { children });
+  if (validity === undefined) return makeColumn(node.field.type, { length: rows, children });
   return first.data.clone(node.field.type, first.data.offset, rows, first.data.nullCount, first.data.buffers, children);
 }
 

@@ -7,7 +7,9 @@
  */
 import type { Data, DataType, Date_, Float, Int, Time } from "apache-arrow";
 import type { ColumnStatistics, Scalar } from "./codec.js";
-import { bitAt, bytesOf, type Offsets, TYPE_ID, validityOf } from "./columns/layout.js";
+import { bitAt } from "./kernels/bits.js";
+import { bytesOf, type Offsets, validityOf } from "./kernels/column.js";
+import { TYPE_ID } from "./kernels/layout.js";
 
 /** Longer bounds of strings are cut to this many bytes of UTF-8. */
 export const STRING_BOUND_BYTES = 64;

@@ -20,7 +20,7 @@ const SCHEMA = new arrow.Schema([
 
 const batchOf = (rows: number): arrow.RecordBatch => {
   const values = Int32Array.from({ length: rows }, (_, i) => i);
-  const column = (numbers: Int32Array) => makeColumn(new arrow.Int32(), rows, { values: numbers });
+  const column = (numbers: Int32Array) => makeColumn(new arrow.Int32(), { length: rows, values: numbers });
   return makeBatch(SCHEMA, [column(values), column(values.map((i) => i * 10))], rows);
 };
 
@@ -42,7 +42,7 @@ async function* passing(
   const part = sliceRows(whole, start - 100, end - start);
   for (const batch of cutAt(part, cuts)) {
     const values = (batch.data.children[1]!.values as Int32Array).slice();
-    yield makeBatch(schema, [makeColumn(new arrow.Int32(), values.length, { values })], values.length);
+    yield makeBatch(schema, [makeColumn(new arrow.Int32(), { length: values.length, values })], values.length);
     values.fill(-1);
   }
 }

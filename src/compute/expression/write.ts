@@ -1,7 +1,7 @@
 /** Vectors back to Arrow data. */
 import { type Data, type DataType, Type } from "apache-arrow";
-import { type ColumnParts, makeColumn } from "../../data/columns/layout.js";
-import { hasWideOffsets } from "../../data/kernels/column.js";
+import { type ColumnParts, makeColumn } from "../../data/kernels/column.js";
+import { hasWideOffsets } from "../../data/kernels/layout.js";
 import { packBits } from "./read.js";
 import { kindOf, shapeOf } from "./types.js";
 import type { ListVector, Vector, WideValues } from "./vector.js";

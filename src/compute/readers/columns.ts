@@ -5,9 +5,9 @@
  * sides know the schema.
  */
 import { Data, type DataType, type RecordBatch, type Schema, Vector } from "apache-arrow";
-import { childrenOf } from "../../data/columns/layout.js";
 import { makeBatch } from "../../data/kernels/batches.js";
 import { buffersOf } from "../../data/kernels/column.js";
+import { childrenOf } from "../../data/kernels/layout.js";
 
 type View = ArrayBufferView;
 

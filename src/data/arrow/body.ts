@@ -1,6 +1,8 @@
 /** A record batch's columns as the buffers of an IPC body, and the growing list of a file's bytes. */
 import type { Data, DataType, Dictionary } from "apache-arrow";
-import { alignBits, bytesOf, childrenOf, layoutOf, type Offsets, validityOf } from "../columns/layout.js";
+import { alignBits } from "../kernels/bits.js";
+import { bytesOf, type Offsets, validityOf } from "../kernels/column.js";
+import { childrenOf, layoutOf } from "../kernels/layout.js";
 import type { BatchMetadata } from "./message.js";
 
 const ALIGNMENT = 64;

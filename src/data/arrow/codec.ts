@@ -10,7 +10,7 @@ import { type SchemaNode, sameType } from "../../format/schema.js";
 import { assert } from "../../support/errors.js";
 import { type CheckedFile, corrupt, openChecked } from "../checksums.js";
 import type { ByteSource, ColumnStatistics, DataFileReader, FragmentCodec, ReadRequest } from "../codec.js";
-import { childrenOf, hasChildFields, TYPE_ID } from "../columns/layout.js";
+import { childrenOf, hasChildFields, TYPE_ID } from "../kernels/layout.js";
 import { sizeInBody } from "./body.js";
 import { ARROW_FILE_VERSION, encodeArrowFile } from "./encode.js";
 import { FlatError } from "./flat-reader.js";

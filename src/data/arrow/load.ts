@@ -6,7 +6,8 @@
  */
 import type { Data, DataType, Vector } from "apache-arrow";
 import { type CheckedFile, corrupt } from "../checksums.js";
-import { layoutOf, makeColumn, type Offsets } from "../columns/layout.js";
+import { makeColumn, type Offsets } from "../kernels/column.js";
+import { layoutOf } from "../kernels/layout.js";
 import type { BatchMetadata, Block } from "./message.js";
 
 /** A column to load: where the file keeps it, as which type it is wanted, with the children that are wanted. */

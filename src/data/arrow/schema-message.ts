@@ -18,7 +18,7 @@ import {
   Timestamp,
 } from "apache-arrow";
 import { adoptType } from "../columns/adopt.js";
-import { childrenOf, largeListType, TYPE_ID } from "../columns/layout.js";
+import { childrenOf, largeListType, TYPE_ID } from "../kernels/layout.js";
 import { FlatError, type FlatReader, type TablePosition } from "./flat-reader.js";
 import { FlatWriter } from "./flat-writer.js";
 

@@ -1,8 +1,7 @@
 /** Which rows of which record batches a read needs, and how scattered rows become few ranges. */
 import type { Data, RecordBatch } from "apache-arrow";
 import type { ReadRequest, RowSelection } from "../codec.js";
-import { makeBatch } from "../columns/layout.js";
-import { sliceColumn } from "../kernels/batches.js";
+import { makeBatch, sliceColumn } from "../kernels/batches.js";
 import { gather } from "../kernels/gather.js";
 import { splice } from "../kernels/splice.js";
 

@@ -7,7 +7,7 @@ import type { DataFile } from "../../format/fragment.js";
 import type { SchemaNode } from "../../format/schema.js";
 import { corrupt } from "../checksums.js";
 import type { ColumnStatistics, Scalar } from "../codec.js";
-import { TYPE_ID } from "../columns/layout.js";
+import { TYPE_ID } from "../kernels/layout.js";
 import { columnStatistics } from "../statistics.js";
 
 export const SUMMARY_KEY = "joust";

@@ -34,10 +34,11 @@ import {
 } from "apache-arrow";
 import { sameType } from "../../format/schema.js";
 import { isTableError, TableError } from "../../support/errors.js";
-import { nullColumn } from "../kernels/column.js";
+import { makeBatch } from "../kernels/batches.js";
+import { makeColumn, nullColumn, validityOf } from "../kernels/column.js";
+import { childrenOf, largeListType, TYPE_ID } from "../kernels/layout.js";
 import { castColumn } from "./cast.js";
 import { CellError, refuseNull, toTableError, withinChild } from "./cell-error.js";
-import { childrenOf, largeListType, makeBatch, makeColumn, TYPE_ID, validityOf } from "./layout.js";
 import { typeByName } from "./type-names.js";
 
 /** What all copies of apache-arrow have in common, as far as it is needed here. */

@@ -6,9 +6,11 @@
  */
 import { type Data, type DataType, type Dictionary, Field, type RecordBatch, type Schema, Vector } from "apache-arrow";
 import { TableError } from "../../support/errors.js";
+import { makeBatch } from "../kernels/batches.js";
+import { makeColumn, type Offsets } from "../kernels/column.js";
+import { childrenOf, layoutOf, TYPE_ID } from "../kernels/layout.js";
 import { buildBytes } from "./bytes.js";
 import { CellError, refuse, refuseNull, toTableError, withinChild } from "./cell-error.js";
-import { childrenOf, layoutOf, makeBatch, makeColumn, type Offsets, TYPE_ID } from "./layout.js";
 import { buildFixed } from "./numbers.js";
 import { findUnknownKey, isRecord, pluck, type Row } from "./rows.js";
 

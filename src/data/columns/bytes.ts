@@ -1,7 +1,8 @@
 /** Text and binary columns out of plain values: one buffer of bytes and its offsets. */
 import type { DataType } from "apache-arrow";
+import { bytesOf, type Offsets } from "../kernels/column.js";
+import { TYPE_ID } from "../kernels/layout.js";
 import { CellError, refuse } from "./cell-error.js";
-import { bytesOf, type Offsets, TYPE_ID } from "./layout.js";
 
 interface BytesColumn {
   readonly offsets: Offsets;

@@ -14,13 +14,14 @@ import {
   Vector,
 } from "apache-arrow";
 import { sameType } from "../../format/schema.js";
-import { nullColumn } from "../kernels/column.js";
+import { bitAt } from "../kernels/bits.js";
+import { bytesOf, makeColumn, nullColumn, type Offsets, validityOf } from "../kernels/column.js";
 import { gather } from "../kernels/gather.js";
+import { childrenOf, layoutOf, TYPE_ID } from "../kernels/layout.js";
 import { splice } from "../kernels/splice.js";
 import { buildColumn } from "./build.js";
 import { CellError, refuse } from "./cell-error.js";
 import { fromFloat16 } from "./float16.js";
-import { bitAt, bytesOf, childrenOf, layoutOf, makeColumn, type Offsets, TYPE_ID, validityOf } from "./layout.js";
 
 type Family = "number" | "text" | "binary" | "time" | "list" | "struct" | "other";
 

@@ -3,9 +3,10 @@
  * integer columns and non-numbers are refused, never wrapped or rounded; Float32 and Float16 round to nearest.
  */
 import type { DataType, Date_, Decimal, FixedSizeBinary, Float, Int, Timestamp } from "apache-arrow";
+import { bytesOf } from "../kernels/column.js";
+import { TYPE_ID } from "../kernels/layout.js";
 import { refuse } from "./cell-error.js";
 import { toFloat16 } from "./float16.js";
-import { bytesOf, TYPE_ID } from "./layout.js";
 
 type Values = ArrayLike<unknown>;
 

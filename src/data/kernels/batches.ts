@@ -12,10 +12,17 @@ import { splice } from "./splice.js";
 
 export { nullColumn } from "./column.js";
 
+const structs = new WeakMap<Schema, Struct>();
+
 /** A batch of `rows` rows from columns in the order of the schema's fields. */
 export function makeBatch(schema: Schema, columns: readonly Data[], rows: number): RecordBatch {
   assert(columns.length === schema.fields.length, "a batch has one column for each field");
-  const data = makeColumn(new Struct(schema.fields), rows, { children: [...columns] });
+  let struct = structs.get(schema);
+  if (struct === undefined) {
+    struct = new Struct(schema.fields);
+    structs.set(schema, struct);
+  }
+  const data = makeColumn(struct, { length: rows, children: columns });
   return new RecordBatch(schema, data as Data<Struct>);
 }
 
@@ -85,7 +92,7 @@ export function sliceRows(batch: RecordBatch, start: number, count: number): Rec
 /** `count` rows of a column from `start` on, without a copy. */
 export function sliceColumn(column: Data, start: number, count: number): Data {
   if (start === 0 && count === column.length) return column;
-  return column.typeId === 1 ? makeLike(column, count, {}) : column.slice(start, count);
+  return column.typeId === 1 ? makeLike(column, { length: count }) : column.slice(start, count);
 }
 
 /** The rows whose byte in `keep` is not 0. `keep` has one byte for each row. */

@@ -85,3 +85,23 @@ const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
   for (let rest = byte; rest > 0; rest >>>= 1) ones += rest & 1;
   return ones;
 });
+
+/** True when bit `index` is set. */
+export function bitAt(bits: Uint8Array, index: number): boolean {
+  return ((bits[index >> 3]! >> (index & 7)) & 1) === 1;
+}
+
+/** `length` bits from `bitOffset` on, moved to offset 0 in a fresh or shared array. */
+export function alignBits(bits: Uint8Array, bitOffset: number, length: number): Uint8Array {
+  const byteLength = (length + 7) >> 3;
+  const first = bitOffset >> 3;
+  const shift = bitOffset & 7;
+  if (shift === 0) return bits.subarray(first, first + byteLength);
+  const out = new Uint8Array(byteLength);
+  for (let i = 0; i < byteLength; i++) {
+    const low = bits[first + i]! >> shift;
+    const high = (bits[first + i + 1] ?? 0) << (8 - shift);
+    out[i] = low | high;
+  }
+  return out;
+}

@@ -1,12 +1,12 @@
 /**
- * What the kernels need to know of an Arrow column: its layout, its validity, and how to make one from buffers.
+ * Makers of Arrow columns, and what the kernels read of one.
  *
- * Columns are recognised by `typeId`, never by class, so that data made by any supported copy of apache-arrow works.
- * Unions and view types are refused with NOT_SUPPORTED: no table can hold them.
+ * `Data.offset` counts for bit-packed buffers only (validity, booleans); all other buffers and the children are already
+ * cut.
  */
-import { Data, type DataType, Vector } from "apache-arrow";
-import { TableError } from "../../support/errors.js";
+import { Data, type DataType, type Dictionary, Vector } from "apache-arrow";
 import { bitmapBytes } from "./bits.js";
+import { childrenOf, hasWideOffsets, layoutOf, strideOf, TYPE_ID } from "./layout.js";
 
 /** Any typed array that can stand behind a column. */
 export type Values =
@@ -23,69 +23,62 @@ export type Values =
 
 export type Offsets = Int32Array | BigInt64Array;
 
-/** How a column keeps its rows. */
-export type Layout = "null" | "bits" | "fixed" | "bytes" | "list" | "struct" | "fixed-list" | "dictionary";
-
-/** Numbers of apache-arrow's `Type` for the families; 21 is LargeList, which older copies do not name. */
-const LAYOUTS: Readonly<Record<number, Layout>> = {
-  1: "null",
-  2: "fixed",
-  3: "fixed",
-  4: "bytes",
-  5: "bytes",
-  6: "bits",
-  7: "fixed",
-  8: "fixed",
-  9: "fixed",
-  10: "fixed",
-  11: "fixed",
-  12: "list",
-  13: "struct",
-  15: "fixed",
-  16: "fixed-list",
-  17: "list",
-  18: "fixed",
-  19: "bytes",
-  20: "bytes",
-  21: "list",
-  "-1": "dictionary",
-};
-
-/** @throws NOT_SUPPORTED for a type that no table can hold */
-export function layoutOf(type: DataType): Layout {
-  const layout = LAYOUTS[type.typeId];
-  if (layout === undefined) {
-    throw new TableError("NOT_SUPPORTED", `Columns of type ${type} are not supported; cast them to another type.`, {
-      details: { type: String(type) },
-    });
-  }
-  return layout;
-}
-
-/** The parts of a column that a kernel makes; what is absent does not exist. */
+/** The parts of a column; what is absent does not exist. */
 export interface ColumnParts {
-  readonly offsets?: Offsets;
-  readonly values?: Values;
-  readonly validity?: Uint8Array;
+  readonly length: number;
+  /** Absent: none without validity, else counted when somebody asks. */
   readonly nullCount?: number;
-  readonly children?: Data[];
-  readonly dictionary?: Vector;
+  /** Of bits: validity, and the values of booleans. */
+  readonly bitOffset?: number;
+  readonly validity?: Uint8Array | undefined;
+  readonly offsets?: Offsets | undefined;
+  /** Bytes in the layout of the type; viewed as the array class that the loaded apache-arrow has for it. */
+  readonly values?: ArrayBufferView | undefined;
+  readonly children?: readonly Data[];
+  readonly dictionary?: Vector | undefined;
 }
 
-/** A column that starts at bit 0 of its own buffers. Without validity every row is valid. */
-export function makeColumn(type: DataType, length: number, parts: ColumnParts): Data {
-  return build(Data, type, length, parts);
+/** What a column holds, however many rows it has. */
+export type ColumnContent = Omit<ColumnParts, "length">;
+
+/** One column chunk out of its buffers; nothing is copied unless `values` is not aligned to its element size. */
+export function makeColumn(type: DataType, parts: ColumnParts): Data {
+  const { values } = parts;
+  return build(Data, type, parts, values === undefined ? undefined : viewAs(type, values));
 }
 
 /** A column of the type and of the copy of apache-arrow of `source`: their classes refuse each other's. */
-export function makeLike(source: Data, length: number, parts: ColumnParts): Data {
-  return build(source.constructor as typeof Data, source.type, length, parts);
+export function makeLike(source: Data, parts: ColumnParts): Data {
+  return build(source.constructor as typeof Data, source.type, parts, parts.values);
 }
 
-function build(make: typeof Data, type: DataType, length: number, parts: ColumnParts): Data {
-  const nullCount = type.typeId === 1 ? length : parts.validity === undefined ? 0 : (parts.nullCount ?? -1);
-  const buffers = buffersOf(parts.offsets, parts.values, parts.validity);
-  return new make(type, 0, length, nullCount, buffers, parts.children ?? [], parts.dictionary);
+function build(make: typeof Data, type: DataType, parts: ColumnParts, values: ArrayBufferView | undefined): Data {
+  const { length, validity, offsets, dictionary, bitOffset = 0 } = parts;
+  const nullCount = parts.nullCount ?? (type.typeId === TYPE_ID.null ? length : validity === undefined ? 0 : -1);
+  const buffers = buffersOf(offsets, values, validity);
+  return new make(type, bitOffset, length, nullCount, buffers, [...(parts.children ?? [])], dictionary);
+}
+
+interface ViewClass {
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+/** The same bytes as the array class that the loaded apache-arrow reads this type with. */
+function viewAs(type: DataType, values: ArrayBufferView): ArrayBufferView {
+  const indices = (type.typeId as number) === TYPE_ID.dictionary ? (type as Dictionary).indices : type;
+  const wanted = indices.ArrayType as ViewClass;
+  if (values.constructor === wanted) return values;
+  const width = wanted.BYTES_PER_ELEMENT;
+  const length = Math.floor(values.byteLength / width);
+  if (values.byteOffset % width === 0) return new wanted(values.buffer, values.byteOffset, length);
+  const copy = bytesOf(values).slice();
+  return new wanted(copy.buffer, 0, length);
+}
+
+/** The bytes of any typed array, without a copy. */
+export function bytesOf(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 type Buffer = ArrayBufferView | null | undefined;
@@ -115,37 +108,27 @@ export function offsetsOf(data: Data): Offsets {
 
 const EMPTY_OFFSETS = new Int32Array(1);
 
-/** Elements of the values array that make one row: 4 for a 128-bit decimal, the width of fixed-size bytes, else 1. */
-export function strideOf(type: DataType): number {
-  const shape = type as DataType & { bitWidth?: number; byteWidth?: number; listSize?: number; unit?: number };
-  if (type.typeId === 7) return (shape.bitWidth ?? 128) / 32;
-  if (type.typeId === 11) return shape.unit === 2 ? 4 : 1 + (shape.unit ?? 0);
-  if (type.typeId === 15) return shape.byteWidth ?? 1;
-  if (type.typeId === 16) return shape.listSize ?? 1;
-  return 1;
-}
-
 /** A column of `rows` NULLs. */
 export function nullColumn(type: DataType, rows: number): Data {
   const layout = layoutOf(type);
-  if (layout === "null") return makeColumn(type, rows, {});
-  const parts = { validity: new Uint8Array(bitmapBytes(rows)), nullCount: rows };
-  const children: readonly { type: DataType }[] = type.children ?? [];
-  switch (layout) {
-    case "bits":
-      return makeColumn(type, rows, { ...parts, values: new Uint8Array(bitmapBytes(rows)) });
+  if (layout.kind === "null") return makeColumn(type, { length: rows });
+  const parts = { length: rows, validity: new Uint8Array(bitmapBytes(rows)), nullCount: rows };
+  const children = childrenOf(type);
+  switch (layout.kind) {
+    case "bool":
+      return makeColumn(type, { ...parts, values: new Uint8Array(bitmapBytes(rows)) });
     case "fixed":
-      return makeColumn(type, rows, { ...parts, values: new (arrayTypeOf(type))(rows * strideOf(type)) });
+      return makeColumn(type, { ...parts, values: new (arrayTypeOf(type))(rows * strideOf(type)) });
     case "bytes":
-      return makeColumn(type, rows, { ...parts, offsets: zeroOffsets(type, rows), values: new Uint8Array(0) });
+      return makeColumn(type, { ...parts, offsets: zeroOffsets(type, rows), values: new Uint8Array(0) });
     case "list": {
       const child = nullColumn(children[0]!.type, 0);
-      return makeColumn(type, rows, { ...parts, offsets: zeroOffsets(type, rows), children: [child] });
+      return makeColumn(type, { ...parts, offsets: zeroOffsets(type, rows), children: [child] });
     }
     case "struct":
-      return makeColumn(type, rows, { ...parts, children: children.map((child) => nullColumn(child.type, rows)) });
+      return makeColumn(type, { ...parts, children: children.map((child) => nullColumn(child.type, rows)) });
     case "fixed-list":
-      return makeColumn(type, rows, { ...parts, children: [nullColumn(children[0]!.type, rows * strideOf(type))] });
+      return makeColumn(type, { ...parts, children: [nullColumn(children[0]!.type, rows * strideOf(type))] });
     case "dictionary":
       return nullDictionary(type, rows, parts);
   }
@@ -153,11 +136,6 @@ export function nullColumn(type: DataType, rows: number): Data {
 
 function zeroOffsets(type: DataType, rows: number): Offsets {
   return hasWideOffsets(type) ? new BigInt64Array(rows + 1) : new Int32Array(rows + 1);
-}
-
-/** True when offsets are 64 bits wide: large binary, large utf8, large list. */
-export function hasWideOffsets(type: DataType): boolean {
-  return type.typeId >= 19 && type.typeId <= 21;
 }
 
 type ArrayConstructor = new (length: number) => Values;
@@ -169,5 +147,5 @@ function arrayTypeOf(type: DataType): ArrayConstructor {
 function nullDictionary(type: DataType, rows: number, parts: ColumnParts): Data {
   const { indices, dictionary } = type as DataType & { indices: DataType; dictionary: DataType };
   const values = new (arrayTypeOf(indices))(rows);
-  return makeColumn(type, rows, { ...parts, values, dictionary: new Vector([nullColumn(dictionary, 0)]) });
+  return makeColumn(type, { ...parts, values, dictionary: new Vector([nullColumn(dictionary, 0)]) });
 }

@@ -7,17 +7,8 @@
 import type { Data } from "apache-arrow";
 import { TableError } from "../../support/errors.js";
 import { countBits, gatherBits } from "./bits.js";
-import {
-  type ColumnParts,
-  hasWideOffsets,
-  layoutOf,
-  makeLike,
-  type Offsets,
-  offsetsOf,
-  type Values,
-  validityOf,
-  valuesOf,
-} from "./column.js";
+import { type ColumnContent, makeLike, type Offsets, offsetsOf, type Values, validityOf, valuesOf } from "./column.js";
+import { hasWideOffsets, layoutOf } from "./layout.js";
 
 /** From this many elements on, a row is copied as a block and not element by element. */
 const BLOCK_ELEMENTS = 48;
@@ -26,35 +17,35 @@ const BLOCK_ELEMENTS = 48;
 export function gather(data: Data, indices: Uint32Array): Data {
   const { type } = data;
   const rows = indices.length;
-  const valid = gatherValidity(data, indices);
-  switch (layoutOf(type)) {
+  const valid = { length: rows, ...gatherValidity(data, indices) };
+  switch (layoutOf(type).kind) {
     case "null":
-      return makeLike(data, rows, {});
-    case "bits":
-      return makeLike(data, rows, {
+      return makeLike(data, { length: rows });
+    case "bool":
+      return makeLike(data, {
         ...valid,
         values: gatherBits(valuesOf(data) as Uint8Array, data.offset, indices),
       });
     case "fixed":
-      return makeLike(data, rows, { ...valid, values: gatherValues(valuesOf(data), data.stride, indices) });
+      return makeLike(data, { ...valid, values: gatherValues(valuesOf(data), data.stride, indices) });
     case "dictionary":
-      return makeLike(data, rows, {
+      return makeLike(data, {
         ...valid,
         values: gatherValues(valuesOf(data), 1, indices),
         ...(data.dictionary === undefined ? {} : { dictionary: data.dictionary }),
       });
     case "bytes":
-      return makeLike(data, rows, { ...valid, ...gatherBytes(data, indices) });
+      return makeLike(data, { ...valid, ...gatherBytes(data, indices) });
     case "list":
-      return makeLike(data, rows, { ...valid, ...gatherLists(data, indices) });
+      return makeLike(data, { ...valid, ...gatherLists(data, indices) });
     case "struct":
-      return makeLike(data, rows, { ...valid, children: data.children.map((child) => gather(child, indices)) });
+      return makeLike(data, { ...valid, children: data.children.map((child) => gather(child, indices)) });
     case "fixed-list":
-      return makeLike(data, rows, { ...valid, children: [gatherBlocks(data.children[0]!, data.stride, indices)] });
+      return makeLike(data, { ...valid, children: [gatherBlocks(data.children[0]!, data.stride, indices)] });
   }
 }
 
-function gatherValidity(data: Data, indices: Uint32Array): ColumnParts {
+function gatherValidity(data: Data, indices: Uint32Array): ColumnContent {
   const bitmap = validityOf(data);
   if (bitmap === undefined) return {};
   const validity = gatherBits(bitmap, data.offset, indices);
@@ -64,10 +55,10 @@ function gatherValidity(data: Data, indices: Uint32Array): ColumnParts {
 
 /** Rows of a list's child when every list has `width` elements. */
 function gatherBlocks(child: Data, width: number, indices: Uint32Array): Data {
-  const plain = layoutOf(child.type) === "fixed" && validityOf(child) === undefined;
+  const plain = layoutOf(child.type).kind === "fixed" && validityOf(child) === undefined;
   if (!plain) return gather(child, blockIndices(indices, width));
   const values = gatherValues(valuesOf(child), width * child.stride, indices);
-  return makeLike(child, indices.length * width, { values });
+  return makeLike(child, { length: indices.length * width, values });
 }
 
 function blockIndices(indices: Uint32Array, width: number): Uint32Array {
@@ -204,7 +195,7 @@ export function checkOffset(data: Data, total: number): void {
   );
 }
 
-function gatherBytes(data: Data, indices: Uint32Array): ColumnParts {
+function gatherBytes(data: Data, indices: Uint32Array): ColumnContent {
   const source = offsetsOf(data);
   const { offsets } = gatherOffsets(data, source, indices);
   const from = (data.values as Uint8Array | undefined) ?? new Uint8Array(0);
@@ -245,7 +236,7 @@ function copyWideStrings(from: Uint8Array, offsets: BigInt64Array, to: Uint8Arra
   }
 }
 
-function gatherLists(data: Data, indices: Uint32Array): ColumnParts {
+function gatherLists(data: Data, indices: Uint32Array): ColumnContent {
   const source = offsetsOf(data);
   const { offsets } = gatherOffsets(data, source, indices);
   const elements = new Uint32Array(Number(offsets[indices.length]!));

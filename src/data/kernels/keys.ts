@@ -5,7 +5,8 @@
  */
 import type { Data, DataType, RecordBatch } from "apache-arrow";
 import { assert, TableError } from "../../support/errors.js";
-import { layoutOf, offsetsOf, strideOf, validityOf, valuesOf } from "./column.js";
+import { offsetsOf, validityOf, valuesOf } from "./column.js";
+import { layoutOf, strideOf } from "./layout.js";
 
 /** Reads the key of one row; undefined when one of its columns is null. */
 export type KeyReader = (row: number) => string | undefined;
@@ -43,8 +44,8 @@ function columnReader(data: Data, name: string): KeyReader {
 
 function valueReader(data: Data, name: string): KeyReader {
   const { offset, type } = data;
-  switch (layoutOf(type)) {
-    case "bits": {
+  switch (layoutOf(type).kind) {
+    case "bool": {
       const bits = valuesOf(data) as Uint8Array;
       return (row) => ((bits[(offset + row) >> 3]! >> ((offset + row) & 7)) & 1 ? "t" : "f");
     }

@@ -7,9 +7,7 @@ import { type Data, type DataType, Vector } from "apache-arrow";
 import { assert, TableError } from "../../support/errors.js";
 import { bitmapBytes, copyBits, countBits, setBits } from "./bits.js";
 import {
-  type ColumnParts,
-  hasWideOffsets,
-  layoutOf,
+  type ColumnContent,
   makeLike,
   nullColumn,
   type Offsets,
@@ -19,6 +17,7 @@ import {
   valuesOf,
 } from "./column.js";
 import { checkOffset, gather } from "./gather.js";
+import { hasWideOffsets, layoutOf } from "./layout.js";
 
 /** All rows of the columns, in order. The columns have one type. */
 export function splice(columns: readonly Data[]): Data {
@@ -27,24 +26,24 @@ export function splice(columns: readonly Data[]): Data {
   if (columns.length === 1) return first;
   const { type } = first;
   const rows = columns.reduce((sum, column) => sum + column.length, 0);
-  const valid = spliceValidity(columns, rows);
-  switch (layoutOf(type)) {
+  const valid = { length: rows, ...spliceValidity(columns, rows) };
+  switch (layoutOf(type).kind) {
     case "null":
-      return makeLike(first, rows, {});
-    case "bits":
-      return makeLike(first, rows, { ...valid, values: spliceBooleans(columns, rows) });
+      return makeLike(first, { length: rows });
+    case "bool":
+      return makeLike(first, { ...valid, values: spliceBooleans(columns, rows) });
     case "fixed":
-      return makeLike(first, rows, { ...valid, values: spliceValues(columns, first.stride) });
+      return makeLike(first, { ...valid, values: spliceValues(columns, first.stride) });
     case "dictionary":
-      return makeLike(first, rows, { ...valid, ...spliceDictionaries(columns) });
+      return makeLike(first, { ...valid, ...spliceDictionaries(columns) });
     case "bytes":
-      return makeLike(first, rows, { ...valid, ...spliceBytes(columns, rows) });
+      return makeLike(first, { ...valid, ...spliceBytes(columns, rows) });
     case "list":
-      return makeLike(first, rows, { ...valid, ...spliceLists(columns, rows) });
+      return makeLike(first, { ...valid, ...spliceLists(columns, rows) });
     case "struct":
-      return makeLike(first, rows, { ...valid, children: spliceChildren(columns, 1) });
+      return makeLike(first, { ...valid, children: spliceChildren(columns, 1) });
     case "fixed-list":
-      return makeLike(first, rows, { ...valid, children: spliceChildren(columns, first.stride) });
+      return makeLike(first, { ...valid, children: spliceChildren(columns, first.stride) });
   }
 }
 
@@ -59,7 +58,7 @@ function cut(child: Data, rows: number): Data {
   return child.length === rows ? child : child.slice(0, rows);
 }
 
-function spliceValidity(columns: readonly Data[], rows: number): ColumnParts {
+function spliceValidity(columns: readonly Data[], rows: number): ColumnContent {
   if (columns.every((column) => validityOf(column) === undefined)) return {};
   const validity = new Uint8Array(bitmapBytes(rows));
   let at = 0;
@@ -141,7 +140,7 @@ function spliceWide(columns: readonly Data[], rows: number): BigInt64Array {
   return out;
 }
 
-function spliceBytes(columns: readonly Data[], rows: number): ColumnParts {
+function spliceBytes(columns: readonly Data[], rows: number): ColumnContent {
   const offsets = spliceOffsets(columns, rows);
   const parts = columns.map((column) => {
     const { start, end } = extentOf(column);
@@ -150,7 +149,7 @@ function spliceBytes(columns: readonly Data[], rows: number): ColumnParts {
   return { offsets, values: joined(parts) };
 }
 
-function spliceLists(columns: readonly Data[], rows: number): ColumnParts {
+function spliceLists(columns: readonly Data[], rows: number): ColumnContent {
   const offsets = spliceOffsets(columns, rows);
   const parts = columns.map((column) => {
     const { start, end } = extentOf(column);
@@ -159,7 +158,7 @@ function spliceLists(columns: readonly Data[], rows: number): ColumnParts {
   return { offsets, children: [splice(parts)] };
 }
 
-function spliceDictionaries(columns: readonly Data[]): ColumnParts {
+function spliceDictionaries(columns: readonly Data[]): ColumnContent {
   const shared = columns[0]!.dictionary;
   if (shared !== undefined && columns.every((column) => sameDictionary(column.dictionary, shared))) {
     return { values: spliceValues(columns, 1), dictionary: shared };
@@ -173,7 +172,7 @@ function sameDictionary(a: Vector | undefined, b: Vector): boolean {
 }
 
 /** One dictionary with every value once, and the indices that go with it. */
-function mergeDictionaries(columns: readonly Data[]): ColumnParts {
+function mergeDictionaries(columns: readonly Data[]): ColumnContent {
   const type = columns[0]!.type as DataType & { dictionary: DataType };
   const known = new Map<unknown, number>();
   const chunks: Data[] = [];

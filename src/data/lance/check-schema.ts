@@ -6,7 +6,7 @@
  */
 import type { DataType, Field, FixedSizeList, Schema, Timestamp } from "apache-arrow";
 import { TableError } from "../../support/errors.js";
-import { childrenOf, TYPE_ID } from "../columns/layout.js";
+import { childrenOf, TYPE_ID } from "../kernels/layout.js";
 
 /** @throws NOT_SUPPORTED naming the column, "a.b" for a field of a struct */
 export function checkLanceSchema(schema: Schema, fileVersion: string): void {

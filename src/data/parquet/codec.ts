@@ -16,8 +16,9 @@ import { decodeSummary, placesOf, SUMMARY_KEY, type Summary } from "../arrow/sum
 import { type CheckedFile, corrupt, openChecked } from "../checksums.js";
 import type { ByteSource, ColumnStatistics, DataFileReader, FragmentCodec, ReadRequest } from "../codec.js";
 import { rewrap } from "../columns/adopt.js";
-import { childrenOf, hasChildFields, makeColumn, type Offsets, validityOf } from "../columns/layout.js";
 import { sliceColumn } from "../kernels/batches.js";
+import { makeColumn, type Offsets, validityOf } from "../kernels/column.js";
+import { childrenOf, hasChildFields } from "../kernels/layout.js";
 import { splice } from "../kernels/splice.js";
 import { encodeParquetFile, PARQUET_FILE_VERSION, parquetFooterBytes } from "./encode.js";
 import { ARROW_SCHEMA_KEY, decodeParquetFooter, encodeExtract, type ParquetFooter } from "./footer.js";

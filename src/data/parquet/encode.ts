@@ -5,7 +5,7 @@ import { arrange, BATCH_ROWS, encodeIpcStream, summarizePieces } from "../arrow/
 import { encodeSummary, SUMMARY_KEY } from "../arrow/summary.js";
 import { encodeChecksums } from "../checksums.js";
 import type { EncodedDataFile } from "../codec.js";
-import { hasChildFields, largeListType, TYPE_ID } from "../columns/layout.js";
+import { hasChildFields, largeListType, TYPE_ID } from "../kernels/layout.js";
 import { writeParquetFile } from "./wasm.js";
 
 export const PARQUET_FILE_VERSION = { major: 1, minor: 0 } as const;

@@ -5,8 +5,8 @@
  * of that list; a node outside of all lists has one per row. Specification: lance-format.md 8.1.
  */
 import type { Data } from "apache-arrow";
-import { makeColumn } from "../../columns/layout.js";
 import { bitmapBytes } from "../../kernels/bits.js";
+import { makeColumn } from "../../kernels/column.js";
 import type { ColumnNode, LeafNode } from "./column-tree.js";
 import { damaged } from "./damage.js";
 import { leafColumn, rowSlots, type Slots, toOffsets } from "./leaf-data.js";

@@ -7,7 +7,7 @@
 import type { DataFile } from "../../../format/fragment.js";
 import type { SchemaNode } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
-import { layoutOf } from "../../columns/layout.js";
+import { layoutOf } from "../../kernels/layout.js";
 import type { Scratch } from "../../scratch.js";
 import type { ColumnInfo, Container } from "../container.js";
 import { assemble } from "./assemble.js";

@@ -3,8 +3,9 @@
  * dictionary type, for which the file holds plain values.
  */
 import { type Data, type DataType, type Dictionary, Vector } from "apache-arrow";
-import { childrenOf, layoutOf, makeColumn } from "../../columns/layout.js";
 import { bitmapBytes } from "../../kernels/bits.js";
+import { makeColumn } from "../../kernels/column.js";
+import { childrenOf, layoutOf } from "../../kernels/layout.js";
 import { BatchTooLarge, damaged } from "./damage.js";
 import { BytesSink, FixedSink } from "./flat-sinks.js";
 import type { ValueSink } from "./sinks.js";

@@ -9,7 +9,7 @@ import type { DataFile } from "../../../format/fragment.js";
 import type { SchemaNode, TableSchema } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
 import type { ByteSource, DataFileReader, ReadRequest, RowSelection } from "../../codec.js";
-import { makeBatch } from "../../columns/layout.js";
+import { makeBatch } from "../../kernels/batches.js";
 import { type Container, openContainer } from "../container.js";
 import { type ByteReader, byteReader } from "./byte-reader.js";
 import { type ColumnSource, openColumn } from "./column.js";

@@ -5,7 +5,7 @@
  * the file packs it into one column.
  */
 import type { DataType, Dictionary } from "apache-arrow";
-import { childrenOf, layoutOf } from "../../columns/layout.js";
+import { childrenOf, layoutOf } from "../../kernels/layout.js";
 import type { Scratch } from "../../scratch.js";
 import { damaged, unknownEncoding } from "./damage.js";
 import { BitSink, BytesSink, FixedSink } from "./flat-sinks.js";

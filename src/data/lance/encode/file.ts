@@ -8,7 +8,7 @@ import type { Data, RecordBatch } from "apache-arrow";
 import type { SchemaNode, TableSchema } from "../../../format/schema.js";
 import { TableError } from "../../../support/errors.js";
 import type { ColumnStatistics, EncodedDataFile } from "../../codec.js";
-import { TYPE_ID } from "../../columns/layout.js";
+import { TYPE_ID } from "../../kernels/layout.js";
 import { columnStatistics } from "../../statistics.js";
 import { encodeStatistics } from "../statistics-buffer.js";
 import { encodeArrayPages } from "./array-pages.js";

@@ -5,8 +5,8 @@
  */
 import type { Data, DataType } from "apache-arrow";
 import { TableError, unreachable } from "../../../support/errors.js";
-import { layoutOf } from "../../columns/layout.js";
 import { countBits } from "../../kernels/bits.js";
+import { layoutOf } from "../../kernels/layout.js";
 import {
   type Column,
   type DictionaryColumn,

@@ -13,8 +13,9 @@ import {
 } from "../../../../format/protos/encodings20_pb.js";
 import type { SchemaNode } from "../../../../format/schema.js";
 import { TableError } from "../../../../support/errors.js";
-import { layoutOf, makeColumn } from "../../../columns/layout.js";
 import { bitmapBytes } from "../../../kernels/bits.js";
+import { makeColumn } from "../../../kernels/column.js";
+import { layoutOf } from "../../../kernels/layout.js";
 import type { ColumnInfo } from "../../container.js";
 import type { ByteReader } from "../byte-reader.js";
 import { type ColumnSource, columnOf, splitByPage, storedBytes } from "../column.js";

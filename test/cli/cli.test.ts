@@ -1,28 +1,14 @@
 /** The command as a stranger meets it: built, in a process of its own. */
-import { spawn } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { connect } from "../../src/index.js";
 import { freshDatabase, hashOf, makeTable, manifestOf, NAME } from "../chores/table-on-disk.js";
-import { ROOT } from "../tidy/sources.js";
-
-const { bin } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { bin: { joust: string } };
-const COMMAND = join(ROOT, bin.joust);
+import { COMMAND, joust, json } from "./command.js";
 
 beforeAll(() => {
   expect(existsSync(COMMAND), "run `npm run build`, or `npm test`, which does").toBe(true);
 });
-
-async function joust(...args: readonly string[]) {
-  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, output, errors, lines: output.trimEnd().split("\n") };
-}
-
-const json = async (...args: readonly string[]) => JSON.parse((await joust(...args, "--json")).output);
 
 test("the command begins with the line that makes it one", () => {
   expect(readFileSync(COMMAND, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);

@@ -1,21 +1,20 @@
 /** Verbs that change a table: tag and optimize; and vacuum, which only tells what a cleanup would do. */
 import { type Command, Option } from "commander";
 import { systemRuntime } from "../../support/runtime.js";
-import { moment, wholeNumber, withTable } from "./context.js";
+import type { Table } from "../table.js";
+import { moment, onBranch, type Place, wholeNumber, withTable } from "./context.js";
 import { bytes, count, counted, note, printJson, printTable, say } from "./output.js";
 
 export function addChangeVerbs(program: Command): void {
   addTag(program.command("tag").description("list, create, move or delete names for versions"));
-  program
-    .command("optimize")
+  onBranch(program.command("optimize"))
     .description("compact small fragments, and remove versions that are older than seven days and in nobody's use")
     .argument("<database>")
     .argument("<table>")
     .option("--cleanup-older-than <moment>", "a date, an age (7d, 12h, 30m), or now", moment)
     .option("--json", "an object for programs")
     .action(optimize);
-  program
-    .command("vacuum")
+  onBranch(program.command("vacuum"))
     .description("tell what a cleanup would remove, and why it keeps the rest; optimize does it")
     .argument("<database>")
     .argument("<table>")
@@ -28,47 +27,49 @@ export function addChangeVerbs(program: Command): void {
 function addTag(tag: Command): void {
   const verb = (name: string, description: string) =>
     tag.command(name).description(description).argument("<database>").argument("<table>");
-  verb("list", "list the tags of a table").option("--json", "an object for programs").action(listTags);
-  verb("create", "name a version, the newest one unless told")
+  verb("list", "list the tags of a table")
+    .option("--branch <name>", "only those of this branch")
+    .option("--json", "an object for programs")
+    .action(listTags);
+  onBranch(verb("create", "name a version, the newest one unless told"))
     .argument("<name>")
     .argument("[version]", "its number", wholeNumber(1))
-    .action((uri: string, table: string, name: string, version?: number) =>
-      setTag("create", uri, table, name, version),
+    .action((uri: string, table: string, name: string, version: number | undefined, options: Place) =>
+      withTable(uri, table, options, (open) => setTag("create", open, name, version)),
     );
-  verb("update", "move a tag to another version")
+  onBranch(verb("update", "move a tag to another version"))
     .argument("<name>")
     .argument("<version>", "its number", wholeNumber(1))
-    .action((uri: string, table: string, name: string, version: number) => setTag("update", uri, table, name, version));
+    .action((uri: string, table: string, name: string, version: number, options: Place) =>
+      withTable(uri, table, options, (open) => setTag("update", open, name, version)),
+    );
   verb("delete", "delete a tag; the version stays")
     .argument("<name>")
     .action((uri: string, table: string, name: string) =>
-      withTable(uri, table, async (open) => (await open.tags()).delete(name)),
+      withTable(uri, table, {}, async (open) => (await open.tags()).delete(name)),
     );
 }
 
-async function listTags(uri: string, name: string, options: { json?: boolean }): Promise<void> {
-  const tags = await withTable(uri, name, async (table) => (await table.tags()).list());
-  if (options.json) return printJson(tags);
-  const rows = Object.entries(tags).map(([tag, { version }]) => [tag, String(version)]);
-  if (rows.length === 0) return note("No tags.");
-  printTable([{ title: "TAG" }, { title: "VERSION", right: true }], rows);
+async function listTags(uri: string, name: string, options: Place & { json?: boolean }): Promise<void> {
+  const all = await withTable(uri, name, options, async (table) => (await table.tags()).list());
+  const tags = Object.entries(all).filter(([, tag]) => options.branch === undefined || tag.branch === options.branch);
+  if (options.json) return printJson(Object.fromEntries(tags));
+  if (tags.length === 0) return note("No tags.");
+  const columns = [{ title: "TAG" }, { title: "VERSION", right: true }];
+  printTable(
+    tags.some(([, { branch }]) => branch !== null) ? [...columns, { title: "BRANCH" }] : columns,
+    tags.map(([tag, { version, branch }]) => [tag, String(version), branch ?? ""]),
+  );
 }
 
-async function setTag(
-  verb: "create" | "update",
-  uri: string,
-  name: string,
-  tag: string,
-  version?: number,
-): Promise<void> {
-  await withTable(uri, name, async (table) => {
-    const wanted = version ?? (await table.version());
-    await (await table.tags())[verb](tag, wanted);
-    say(`${tag} names version ${wanted}`);
-  });
+async function setTag(verb: "create" | "update", table: Table, tag: string, version?: number): Promise<void> {
+  const wanted = version ?? (await table.version());
+  await (await table.tags())[verb](tag, wanted);
+  const branch = table.currentBranch();
+  say(`${tag} names version ${wanted}${branch === null ? "" : ` of branch ${branch}`}`);
 }
 
-interface OptimizeFlags {
+interface OptimizeFlags extends Place {
   readonly cleanupOlderThan?: (nowMs: number) => Date;
   readonly json?: boolean;
 }
@@ -76,13 +77,13 @@ interface OptimizeFlags {
 async function optimize(uri: string, name: string, options: OptimizeFlags): Promise<void> {
   const cleanupOlderThan = options.cleanupOlderThan?.(systemRuntime.now());
   const given = cleanupOlderThan === undefined ? {} : { cleanupOlderThan };
-  const { compaction, prune } = await withTable(uri, name, (table) => table.optimize(given));
+  const { compaction, prune } = await withTable(uri, name, options, (table) => table.optimize(given));
   if (options.json) return printJson({ compaction, prune });
   say(`compacted  ${counted(compaction.fragmentsRemoved, "fragment")} into ${count(compaction.fragmentsAdded)}`);
   say(`removed    ${counted(prune.oldVersionsRemoved, "version")}, ${bytes(prune.bytesRemoved)}`);
 }
 
-interface VacuumFlags {
+interface VacuumFlags extends Place {
   readonly olderThan?: (nowMs: number) => Date;
   readonly json?: boolean;
 }
@@ -90,7 +91,7 @@ interface VacuumFlags {
 async function vacuum(uri: string, name: string, options: VacuumFlags): Promise<void> {
   const cleanupOlderThan = options.olderThan?.(systemRuntime.now());
   const given = { dryRun: true, ...(cleanupOlderThan === undefined ? {} : { cleanupOlderThan }) };
-  const { report } = await withTable(uri, name, (table) => table.optimize(given));
+  const { report } = await withTable(uri, name, options, (table) => table.optimize(given));
   const { versions = [], files = [] } = report ?? {};
   if (options.json) return printJson({ versions, files });
   printTable(

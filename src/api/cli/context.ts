@@ -1,5 +1,5 @@
 /** What the verbs of the command share: opening a database or a table for the time of one verb, and what users type. */
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { placeExists } from "../../store/open.js";
 import { TableError } from "../../support/errors.js";
 import type { Connection } from "../connection.js";
@@ -27,17 +27,30 @@ export async function withDatabase<T>(uri: string, use: (db: Connection) => Prom
   }
 }
 
-/** Runs `use` on a table, at `version` if one is asked for: a number, a tag, or a date. */
+/** What of a table a verb is about; nothing: the newest version of the main line. */
+export interface Place {
+  readonly branch?: string;
+  /** A number, a tag, or a date. */
+  readonly version?: number | string | Date;
+}
+
+/** Adds the option for the branch that a verb is about. */
+export function onBranch(verb: Command): Command {
+  return verb.option("--branch <name>", "a branch, instead of the main line");
+}
+
+/** Runs `use` on a table, at the place asked for. @throws NOT_FOUND; INVALID_ARGUMENT for a tag of another branch */
 export function withTable<T>(
   uri: string,
   name: string,
+  { branch, version }: Place,
   use: (table: Table) => Promise<T>,
-  version?: number | string | Date,
 ): Promise<T> {
   return withDatabase(uri, async (db) => {
-    const table = await db.openTable(name);
+    const table = await db.openTable(name, branch === undefined ? {} : { branch });
     if (version !== undefined) await table.checkout(version);
-    return use(table);
+    if (branch === undefined || table.currentBranch() === branch) return use(table);
+    throw new TableError("INVALID_ARGUMENT", `Tag '${version}' names no version of branch '${branch}'.`);
   });
 }
 

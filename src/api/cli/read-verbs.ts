@@ -2,7 +2,7 @@
 import type { Field } from "apache-arrow";
 import type { Command } from "commander";
 import type { Table } from "../table.js";
-import { versionName, wholeNumber, withDatabase, withTable } from "./context.js";
+import { onBranch, type Place, versionName, wholeNumber, withDatabase, withTable } from "./context.js";
 import {
   bytes,
   cell,
@@ -30,24 +30,21 @@ export function addReadVerbs(program: Command): void {
     .argument("[database]", "a directory", ".")
     .option("--json", "a list for programs")
     .action((uri: string, options: { json?: boolean }) => list(uri, options.json ?? false));
-  program
-    .command("schema")
+  onBranch(program.command("schema"))
     .description("show the columns of a table")
     .argument("<database>")
     .argument("<table>")
     .option("--version <version>", "a number, a tag, or a date", versionName)
     .option("--json", "a list for programs")
     .action(showSchema);
-  program
-    .command("log")
+  onBranch(program.command("log"))
     .description("show the versions of a table, newest first")
     .argument("<database>")
     .argument("<table>")
     .option("--limit <count>", "at most so many", wholeNumber(1))
     .option("--json", "a list for programs")
     .action(showLog);
-  program
-    .command("cat")
+  onBranch(program.command("cat"))
     .description("print rows of a table")
     .argument("<database>")
     .argument("<table>")
@@ -59,8 +56,7 @@ export function addReadVerbs(program: Command): void {
     .option("--version <version>", "a number, a tag, or a date", versionName)
     .option("--json", "one JSON object for each row and line")
     .action(printRows);
-  program
-    .command("stats")
+  onBranch(program.command("stats"))
     .description("show sizes of a table")
     .argument("<database>")
     .argument("<table>")
@@ -68,9 +64,8 @@ export function addReadVerbs(program: Command): void {
     .action(showStats);
 }
 
-interface Common {
+interface Common extends Place {
   readonly json?: boolean;
-  readonly version?: number | string | Date;
 }
 
 async function list(uri: string, json: boolean): Promise<void> {
@@ -115,7 +110,7 @@ async function list(uri: string, json: boolean): Promise<void> {
 }
 
 async function showSchema(uri: string, name: string, options: Common): Promise<void> {
-  const schema = await withTable(uri, name, (table) => table.schema(), options.version);
+  const schema = await withTable(uri, name, options, (table) => table.schema());
   const columns = schema.fields.map((field) => ({
     name: field.name,
     type: String(field.type),
@@ -130,8 +125,8 @@ async function showSchema(uri: string, name: string, options: Common): Promise<v
 }
 
 async function showLog(uri: string, name: string, options: Common & { limit?: number }): Promise<void> {
-  await withTable(uri, name, async (table) => {
-    const tags = Object.entries(await (await table.tags()).list());
+  await withTable(uri, name, options, async (table) => {
+    const tags = await tagsOf(table);
     const versions = (await table.listVersions()).reverse().slice(0, options.limit);
     const listed = versions.map((one) => ({
       version: one.version,
@@ -140,7 +135,7 @@ async function showLog(uri: string, name: string, options: Common & { limit?: nu
       rowsAdded: one.rowsAdded,
       rowsRemoved: one.rowsRemoved,
       rows: Number(one.metadata.total_rows),
-      tags: tags.filter(([, tag]) => tag.version === one.version).map(([tag]) => tag),
+      tags: tags.filter(([, version]) => version === one.version).map(([tag]) => tag),
       metadata: one.commitMetadata,
     }));
     if (options.json) return printJson(listed);
@@ -172,6 +167,13 @@ async function showLog(uri: string, name: string, options: Common & { limit?: nu
       ]),
     );
   });
+}
+
+/** Tags of the line that the table shows, with their versions. */
+async function tagsOf(table: Table): Promise<[string, number][]> {
+  const tags = Object.entries(await (await table.tags()).list());
+  const shown = tags.filter(([, { branch }]) => branch === table.currentBranch());
+  return shown.map(([tag, { version }]) => [tag, version]);
 }
 
 function change(sign: string, rows: number | undefined): string {
@@ -213,7 +215,7 @@ async function printRows(uri: string, name: string, options: CatOptions): Promis
         : counted(total, "row"),
     );
   };
-  await withTable(uri, name, read, options.version);
+  await withTable(uri, name, options, read);
 }
 
 /** Dates and times as such: Arrow gives milliseconds. */
@@ -229,7 +231,7 @@ function isNumeric(rows: readonly (readonly string[])[], column: number): boolea
 }
 
 async function showStats(uri: string, name: string, options: Common): Promise<void> {
-  await withTable(uri, name, async (table) => {
+  await withTable(uri, name, options, async (table) => {
     const { numRows, totalBytes, numIndices, fragmentStats } = await table.stats();
     const versions = await table.listVersions();
     const facts = {
@@ -239,7 +241,7 @@ async function showStats(uri: string, name: string, options: Common): Promise<vo
       rows: numRows,
       bytes: totalBytes,
       indices: numIndices,
-      tags: Object.keys(await (await table.tags()).list()).length,
+      tags: (await tagsOf(table)).length,
       fragments: fragmentStats,
     };
     if (options.json) return printJson(facts);

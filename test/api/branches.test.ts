@@ -391,11 +391,13 @@ describe("branches on disk", () => {
 
   test("verify and doctor look at branches, at what they inherit, and at what is left of them", async () => {
     const directory = freshDirectory();
-    const connection = await connected(directory);
-    const main = await founded(connection);
-    const branches = await main.branches();
-    const side = await branches.create("side");
-    await side.add([{ id: 5, n: 50 }]);
+    const writer = await connected(directory);
+    await (await (await (await founded(writer)).branches()).create("side")).add([{ id: 5, n: 50 }]);
+    // What is written behind the answers, such as a hint, would be told as a temporary.
+    await writer.close();
+    const connection = await connected(directory, { coordination: { leaseTtlMs: 3_600_000 } });
+    const branches = await (await connection.openTable("t")).branches();
+    const side = await branches.checkout("side");
     expect(await connection.doctor({ deep: true }).toArray()).toEqual([]);
     expect(await side.verify({ deep: true }).toArray()).toEqual([]);
     await branches.create("empty");

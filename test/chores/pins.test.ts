@@ -6,10 +6,12 @@ import type { Table } from "../../src/api/table.js";
 import { connected, freshDirectory, rowsOf } from "../api/places.js";
 
 const DAY_MS = 86_400_000;
+/** No heartbeat comes in between, however slow the machine is. */
+const STILL = { coordination: { leaseTtlMs: DAY_MS } };
 
 /** A table with row 1 at version 1, and a handle that takes no notice of what others hold. */
 async function prepare() {
-  const db = await connected(freshDirectory());
+  const db = await connected(freshDirectory(), STILL);
   const table = await db.createTable("t", [{ id: 1 }]);
   const other = await db.openTable("t");
   const leaveBehind = () => other.add([{ id: 2 }], { mode: "overwrite" });
@@ -69,8 +71,8 @@ const HOLDS: Readonly<Record<string, (table: Table) => Promise<unknown>>> = {
 describe.each(Object.keys(HOLDS))("%s", (name) => {
   test("ends with its connection, though other connections of the place go on", async () => {
     const directory = freshDirectory();
-    const table = await (await connected(directory)).createTable("t", [{ id: 1 }]);
-    const other = await connected(directory);
+    const table = await (await connected(directory, STILL)).createTable("t", [{ id: 1 }]);
+    const other = await connected(directory, STILL);
     await HOLDS[name]!(await other.openTable("t"));
     await other.close();
     await table.add([{ id: 2 }], { mode: "overwrite" });
@@ -80,7 +82,7 @@ describe.each(Object.keys(HOLDS))("%s", (name) => {
 
   test("ends with the last connection: the lease of the process is given back", async () => {
     const directory = freshDirectory();
-    const db = await connected(directory);
+    const db = await connected(directory, STILL);
     await HOLDS[name]!(await db.createTable("t", [{ id: 1 }]));
     const leases = () => readdirSync(join(directory, "t.lance/_coord")).filter((file) => file.startsWith("lease-"));
     expect(leases()).toHaveLength(1);

@@ -55,6 +55,17 @@ test("an answer that came while it was asleep is taken", async () => {
   expect(follower.isOver, "nothing is waited for").toBe(false);
 });
 
+test("a leader that had nothing to say for long, because nothing was asked, has its whole time to answer", async () => {
+  const { runtime, follower, send } = setUp();
+  send({ kind: "answer", id: 0, answer: "done" });
+  await runtime.advance(10_000);
+  const answer = follower.commit("y");
+  await runtime.advance(150);
+  expect(follower.isOver).toBe(false);
+  send({ kind: "answer", id: 1, answer: "again" });
+  expect(await answer).toBe("again");
+});
+
 test("a leader that shows signs of life is waited for however long it takes; a silent one ends every question", async () => {
   const { runtime, follower, send, answers } = setUp();
   for (let i = 0; i < 100; i++) {

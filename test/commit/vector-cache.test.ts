@@ -57,6 +57,25 @@ test("vectors that later versions replaced are forgotten, however small: a table
   view.forget();
   await shared.deletions(held.at(-1)!);
   expect(view.count("get"), "the head's vector").toBe(0);
+  for (const fragment of held.slice(-100)) await shared.deletions(fragment);
+  expect(view.count("get"), "vectors of versions that readers may still hold").toBe(0);
   await shared.deletions(held[0]!);
   expect(view.count("get"), "the oldest vector").toBe(1);
+});
+
+test("a new version makes nobody read again what it took over, however many fragments with deletions there are", async () => {
+  const disk = new WrappedStore(memoryStore(""));
+  const other = await processOn(disk).createTable("t", [{ id: 0 }, { id: 1 }]);
+  for (let i = 0; i < 300; i++) await other.add([{ id: 0 }, { id: 1 }]);
+  await other.delete("id = 0");
+  const view = new WrappedStore(within(disk, "t.lance"));
+  const shared = new SharedTable("t", view, systemRuntime);
+  for (const fragment of (await shared.refresh()).manifest.fragments) await shared.deletions(fragment);
+  expect(view.count("get", "_deletions")).toBe(301);
+  await other.add([{ id: 2 }]);
+  view.forget();
+  const { fragments } = (await shared.refresh()).manifest;
+  expect(fragments.length).toBe(302);
+  for (const fragment of fragments) await shared.deletions(fragment);
+  expect(view.count("get", "_deletions")).toBe(0);
 });

@@ -121,6 +121,19 @@ describe("rows that a filter selects", () => {
     expect(rows("v[2] = 2", some)).toEqual([0]);
   });
 
+  test("nothing is below negative infinity, and everything else is not: itself and NaN, too", () => {
+    const of = batchOf({
+      x: vectorFromArray([Number.NEGATIVE_INFINITY, -1e308, 0, Number.POSITIVE_INFINITY, Number.NaN], new Float64())
+        .data[0]!,
+    });
+    const infinity = "CAST('-Infinity' AS double)";
+    expect(rows(`x < ${infinity}`, of)).toEqual([]);
+    expect(rows(`x >= ${infinity}`, of)).toEqual([0, 1, 2, 3, 4]);
+    expect(rows(`x <= ${infinity}`, of)).toEqual([0]);
+    expect(rows(`x > ${infinity}`, of)).toEqual([1, 2, 3, 4]);
+    expect(rows(`${infinity} > x`, of)).toEqual([]);
+  });
+
   test("bound values compare in the column's own type", () => {
     const run = (parts: TemplateStringsArray, ...bound: unknown[]) => [
       ...selectRows(bindFilter(parseTemplate([...parts], bound), table.schema), batch),

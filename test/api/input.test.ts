@@ -128,6 +128,55 @@ test("an integer out of range is refused by row and column, never wrapped", () =
   }
 });
 
+const words = (integer: bigint) => BigUint64Array.of(BigInt.asUintN(64, integer), BigInt.asUintN(64, integer >> 64n));
+
+test("words of a decimal hold no more digits than their column, whatever array brings them", () => {
+  const type = new arrow.Decimal(2, 5, 128);
+  const wide = (integer: bigint) => new Uint32Array(words(integer).buffer);
+  const stored = (value: unknown) =>
+    new BigInt64Array(buildBatches([{ c: value }], one("c", type))[0]!.getChildAt(0)!.data[0]!.values.buffer)[0];
+  for (const integer of [0n, 1n, 99_999n, -1n, -99_999n]) {
+    expect([stored(words(integer)), stored(wide(integer))]).toEqual([integer, integer]);
+  }
+  for (const integer of [100_000n, -100_000n, 1n << 64n, 1n << 126n, -(1n << 127n)]) {
+    for (const value of [words(integer), wide(integer), new DataView(words(integer).buffer)]) {
+      const error = refusal(() => buildBatches([{ c: 1 }, { c: value }], one("c", type)));
+      expect(error.details).toEqual({ row: 1, column: "c" });
+    }
+  }
+  expect(() => buildBatches([{ c: Uint32Array.of(1) }], one("c", type))).toThrow("at most 5 digits");
+  const widest = new arrow.Decimal(0, 76, 256);
+  const ten = (digits: number) =>
+    BigUint64Array.from([0n, 64n, 128n, 192n], (by) => BigInt.asUintN(64, (10n ** BigInt(digits)) >> by));
+  expect(buildBatches([{ c: ten(75) }], one("c", widest))).toHaveLength(1);
+  expect(() => buildBatches([{ c: ten(76) }], one("c", widest))).toThrow("at most 76 digits");
+});
+
+test("a number of milliseconds is a timestamp exactly, or refused, where a double cannot name each unit", () => {
+  const at = (type: arrow.DataType, value: unknown) =>
+    (buildBatches([{ c: value }], one("c", type))[0]!.getChildAt(0)!.data[0]!.values as BigInt64Array)[0];
+  const [micros, nanos] = [new arrow.TimestampMicrosecond(), new arrow.TimestampNanosecond()];
+  expect(at(micros, 1_763_709_804_000.123)).toBe(1_763_709_804_000_123n);
+  expect(at(nanos, 1_763_709_804_001)).toBe(1_763_709_804_001_000_000n);
+  expect(at(nanos, new Date(1_763_709_804_001))).toBe(1_763_709_804_001_000_000n);
+  expect(at(nanos, -1_763_709_804_000.5)).toBe(-1_763_709_804_000_500_000n);
+  expect(at(nanos, 1234.567891)).toBe(1_234_567_891n);
+  expect(at(nanos, 1_763_709_804_000_123_456n)).toBe(1_763_709_804_000_123_456n);
+  const lost: [arrow.DataType, number][] = [
+    [nanos, 1_763_709_804_000.123],
+    [nanos, -1_763_709_804_000.123],
+    [micros, 10_000_000_000_000.123],
+    [new arrow.TimestampMillisecond(), 2 ** 53 + 2],
+    [new arrow.TimestampSecond(), 2 ** 60],
+    [new arrow.DateMillisecond(), -(2 ** 53) - 2],
+  ];
+  for (const [type, value] of lost) {
+    const error = refusal(() => buildBatches([{ c: value }], one("c", type)));
+    expect(error.details, String(type)).toEqual({ row: 0, column: "c" });
+    expect(error.message).toContain("bigint");
+  }
+});
+
 test("a wrong value deep inside is found by its row and its path", () => {
   const schema = inferSchema([{ s: { l: [{ k: 1 }] } }]);
   const rows = [{ s: { l: [{ k: 1 }, { k: 2 }] } }, { s: { l: [] } }, { s: { l: [{ k: 3 }, { k: "no" }] } }];

@@ -121,13 +121,18 @@ function floatOf(value: unknown, index: number, type: DataType): number {
   return refuse(index, value, type, "a number");
 }
 
-/** Milliseconds since 1970 of a Date or a number of milliseconds; undefined for anything else. */
+const INSTANT = "a Date, milliseconds up to 2^53, or a bigint";
+
+/** Milliseconds since 1970 of a Date or a number; undefined for anything else. Beyond 2^53 numbers have lost digits. */
 function millisecondsOf(value: unknown): number | undefined {
   const ms = value instanceof Date ? value.getTime() : value;
-  return typeof ms === "number" && Number.isFinite(ms) ? ms : undefined;
+  return typeof ms === "number" && Math.abs(ms) <= Number.MAX_SAFE_INTEGER ? ms : undefined;
 }
 
-/** Dates and numbers are milliseconds since 1970, as in apache-arrow; bigints are in the unit of the column. */
+/**
+ * Dates and numbers are milliseconds since 1970, as in apache-arrow; bigints are in the unit of the column. A fraction
+ * of a millisecond means the nearest unit for as long as a double can name each unit, and beyond has to be exact.
+ */
 function buildTimestamps(type: Timestamp, values: Values, length: number): BigInt64Array {
   const out = new BigInt64Array(length);
   const unit = type.unit;
@@ -135,20 +140,23 @@ function buildTimestamps(type: Timestamp, values: Values, length: number): BigIn
     const value = values[i];
     if (value == null) continue;
     const ms = typeof value === "bigint" ? undefined : millisecondsOf(value);
-    if (ms === undefined && typeof value !== "bigint") refuse(i, value, type, "a Date, milliseconds, or a bigint");
+    if (ms === undefined && typeof value !== "bigint") refuse(i, value, type, INSTANT);
     const exact = typeof value === "bigint" ? value : fromMilliseconds(ms!, unit);
+    if (exact === undefined) refuse(i, value, type, "a bigint: a number of milliseconds does not say it exactly");
     out[i] = exact;
     if (out[i] !== exact) refuse(i, value, type, "within the range of 64 bits");
   }
   return out;
 }
 
-function fromMilliseconds(ms: number, unit: number): bigint {
+function fromMilliseconds(ms: number, unit: number): bigint | undefined {
   if (unit === 0) return BigInt(Math.floor(ms / 1000));
   const whole = Math.floor(ms);
   if (unit === 1) return BigInt(whole);
   const scale = unit === 2 ? 1000 : 1_000_000;
-  return BigInt(whole) * BigInt(scale) + BigInt(Math.round((ms - whole) * scale));
+  const rest = (ms - whole) * scale;
+  if (!Number.isInteger(rest) && Math.abs(ms * scale) > Number.MAX_SAFE_INTEGER) return undefined;
+  return BigInt(whole) * BigInt(scale) + BigInt(Math.round(rest));
 }
 
 const DAY_MS = 86_400_000;
@@ -161,7 +169,7 @@ function buildDates(type: Date_, values: Values, length: number): ArrayBufferVie
     const value = values[i];
     if (value == null) continue;
     const ms = millisecondsOf(value);
-    if (ms === undefined && typeof value !== "bigint") refuse(i, value, type, "a Date, milliseconds, or a bigint");
+    if (ms === undefined && typeof value !== "bigint") refuse(i, value, type, INSTANT);
     if (out instanceof Int32Array) {
       const day = typeof value === "bigint" ? Number(value) : Math.floor(ms! / DAY_MS);
       if ((day | 0) !== day) refuse(i, value, type, "within the range of 32 bits");
@@ -187,11 +195,7 @@ function buildDecimals(type: Decimal, values: Values, length: number): Uint8Arra
   for (let i = 0; i < length; i++) {
     const value = values[i];
     if (value == null) continue;
-    if (ArrayBuffer.isView(value) && value.byteLength === width) {
-      out.set(bytesOf(value), i * width);
-      continue;
-    }
-    let rest = unscaled(value, type.scale);
+    let rest = ArrayBuffer.isView(value) ? fromWords(value, width) : unscaled(value, type.scale);
     if (rest === undefined || rest >= limit || rest <= -limit) {
       refuse(i, value, type, `at most ${type.precision} digits, ${type.scale} of them after the point`);
     }
@@ -201,6 +205,15 @@ function buildDecimals(type: Decimal, values: Values, length: number): Uint8Arra
     }
   }
   return out;
+}
+
+/** The signed integer of little-endian words; undefined unless they are `width` bytes. */
+function fromWords(words: ArrayBufferView, width: number): bigint | undefined {
+  if (words.byteLength !== width) return undefined;
+  const view = new DataView(words.buffer, words.byteOffset, width);
+  let integer = view.getBigInt64(width - 8, true);
+  for (let at = width - 16; at >= 0; at -= 8) integer = (integer << 64n) | view.getBigUint64(at, true);
+  return integer;
 }
 
 const DECIMAL_TEXT = /^([+-]?)(\d{1,80})(?:\.(\d{0,80}))?$/;

@@ -14,7 +14,6 @@ import type { Snapshot } from "../commit/snapshot.js";
 import { bindExpression } from "../compute/expression/bind.js";
 import { type BoundExpression, evaluate } from "../compute/expression/evaluate.js";
 import { adoptSchema } from "../data/columns/adopt.js";
-import { typeByName } from "../data/columns/type-names.js";
 import { makeBatch } from "../data/kernels/batches.js";
 import type { UpdateMap } from "../format/operation.js";
 import { findPath, refuseBlob, type SchemaNode, type TableSchema } from "../format/schema.js";
@@ -152,7 +151,7 @@ function newColumns(
   );
   return list.map((one) => {
     textOf(objectOf(one, "A column of addColumns()").name, "The name of a column");
-    if (!("valueSql" in one)) return { field: adoptSchema({ fields: [one] } as unknown as Schema).fields[0] as Field };
+    if (!("valueSql" in one)) return { field: adoptSchema({ fields: [one] }).fields[0] as Field };
     const value = bindExpression(parseSql(one.valueSql, `The expression for '${one.name}'`), base.schema.arrow);
     return { field: new Field(one.name, value.type, !isNonNullConstant(value)), value };
   });
@@ -180,9 +179,5 @@ function column(schema: TableSchema, path: string): SchemaNode {
 
 function typeOf(type: string | DataType, path: string): DataType {
   if (typeof type !== "string") objectOf(type, "dataType");
-  if (typeof type !== "string") {
-    const field = new Field(path, type, true);
-    return adoptSchema({ fields: [field] } as unknown as Schema).fields[0]?.type ?? type;
-  }
-  return typeByName(type, path);
+  return adoptSchema({ fields: [{ name: path, type }] }).fields[0]!.type;
 }

@@ -106,21 +106,33 @@ describe("a publication", () => {
     expect(await table.add([{ id: 3 }])).toMatchObject({ version: 3 });
   });
 
-  test("after which the store cannot be asked is unknown, and removes no file", async () => {
-    const { failing, table, other, files, before } = await world();
-    let published = false;
-    atPublication(failing, async (_path, publish) => {
-      published = true;
-      return publish();
-    });
-    failing.hooks.before = (call) => {
-      if (published && call === "head") throw unavailable();
-    };
-    await expect(table.delete("id = 1")).rejects.toMatchObject({ code: "UNKNOWN_OUTCOME" });
-    expect([await ids(other), await files()]).toEqual([[2], before]);
-    failing.hooks.before = () => {};
-    expect(await ids(table)).toEqual([2]);
-  });
+  test.each([
+    ["an append", (table: Table) => table.add([{ id: 7 }]), [1, 2, 3, 4, 7]],
+    ["a deletion of whole fragments", (table: Table) => table.delete("id = 1"), [2, 3, 4]],
+    ["a deletion of a part of one", (table: Table) => table.delete("id = 3"), [1, 2, 4]],
+    ["an update", (table: Table) => table.update({ where: "id = 3", values: { id: 8 } }), [1, 2, 4, 8]],
+  ] as const)(
+    "of %s after which the store cannot be asked is unknown, and removes no file",
+    async (_what, write, after) => {
+      const { failing, table, other } = await world();
+      await other.add([{ id: 3 }, { id: 4 }]);
+      await table.checkoutLatest();
+      let published = false;
+      atPublication(failing, async (_path, publish) => {
+        published = true;
+        return publish();
+      });
+      failing.hooks.before = (call) => {
+        if (published && call === "head") throw unavailable();
+      };
+      await expect(write(table)).rejects.toMatchObject({ code: "UNKNOWN_OUTCOME" });
+      expect(published).toBe(true);
+      expect(failing.count("delete")).toBe(0);
+      expect(await ids(other)).toEqual(after);
+      failing.hooks.before = () => {};
+      expect(await ids(table)).toEqual(after);
+    },
+  );
 });
 
 test("a transaction says what version it was computed on, also after a lost race", async () => {
@@ -156,6 +168,31 @@ describe("the first version of a table", () => {
     expect(created).toBe(ending);
     expect(await ids(await process(disk).openTable("t"))).toEqual([1]);
   });
+
+  test.each([
+    ["created", "head"],
+    ["exists", "get"],
+  ] as const)(
+    "answered with '%s', after which the store cannot be asked, is unknown, and its rows are there",
+    async (answer, silent) => {
+      const disk = new WrappedStore(memoryStore(""));
+      const failing = new WrappedStore(disk);
+      let published = false;
+      atPublication(failing, async (_path, publish) => {
+        await publish();
+        published = true;
+        return answer;
+      });
+      failing.hooks.before = (call, path) => {
+        if (published && call === silent && isManifest(path)) throw unavailable();
+      };
+      await expect(process(failing).createTable("t", [{ id: 1 }])).rejects.toMatchObject({
+        code: "UNKNOWN_OUTCOME",
+        details: { version: 1, transaction: expect.any(String) },
+      });
+      expect(await ids(await process(disk).openTable("t"))).toEqual([1]);
+    },
+  );
 
   test("that failed for certain leaves nothing, and the name is free", async () => {
     const disk = new WrappedStore(memoryStore(""));

@@ -2,7 +2,7 @@
 import type { Expression } from "../compute/expression/ast.js";
 import { TableError } from "../support/errors.js";
 import { checkKeys } from "./arguments.js";
-import { literal, parseSql, type SqlInput } from "./filter.js";
+import { literal, parseSql, SqlFragment, type SqlInput } from "./filter.js";
 
 export type Values = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>;
 export type Expressions = Readonly<Record<string, SqlInput>> | ReadonlyMap<string, SqlInput>;
@@ -45,14 +45,14 @@ function expression(column: string, text: unknown): Expression {
   return parseSql(text as SqlInput, `The expression for column '${column}'`);
 }
 
-/** A table may have a column named "values"; its expression is text, LanceDB's option is a map. */
+/** A table may have a column named "values"; its expression is text or a template, LanceDB's option is a map. */
 function isMapLike<K extends "values" | "valuesSql">(
   request: UpdateRequest | Expressions,
   key: K,
 ): request is { readonly where?: SqlInput } & Record<K, Expressions & Values> {
   if (request instanceof Map || typeof request !== "object" || request === null || !(key in request)) return false;
   const value = (request as Record<string, unknown>)[key];
-  return typeof value === "object" && value !== null && ("where" in request || Object.keys(request).length === 1);
+  return typeof value === "object" && value !== null && !(value instanceof SqlFragment);
 }
 
 function entriesOf<V>(map: Readonly<Record<string, V>> | ReadonlyMap<string, V>): Iterable<readonly [string, V]> {

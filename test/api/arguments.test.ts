@@ -1,6 +1,14 @@
 /** Arguments of another type than declared: INVALID_ARGUMENT that names them, nothing done, and no stray TypeError. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Branches, type Connection, connect, makeArrowTable, type Table, type Tags } from "../../src/index.js";
+import {
+  type Branches,
+  type Connection,
+  connect,
+  makeArrowTable,
+  sql,
+  type Table,
+  type Tags,
+} from "../../src/index.js";
 
 const never = <T>(value: unknown) => value as T;
 const NOT_OBJECTS: readonly unknown[] = [0, Number.NaN, "id = 1", true, 10n, Symbol("s"), () => {}, ["id = 1"]];
@@ -102,6 +110,14 @@ describe("are refused, and nothing is done", () => {
   });
 });
 
+test("columns may have the names of the options of update", async () => {
+  const named = await db.createTable("named", [{ values: 1, valuesSql: 1, where: 1 }]);
+  await named.update({ values: sql`values + ${1}`, where: "5" });
+  await named.update({ valuesSql: sql`valuesSql + ${2}` });
+  expect((await named.query().toArray()).map((row) => ({ ...row }))).toEqual([{ values: 2, valuesSql: 3, where: 5 }]);
+  await db.dropTable("named");
+});
+
 test("a typed array of offsets or row ids is as good as an array", async () => {
   expect(await table.takeOffsets(never(Uint32Array.of(1))).toArray()).toHaveLength(1);
   expect(await table.takeRowIds(never(BigUint64Array.of(0n, 1n))).toArray()).toHaveLength(2);
@@ -132,6 +148,8 @@ describe("an option that nobody knows is refused by its name, and nothing is don
       "timeoutMs",
       (v) => table.update({ values: { s: "q" }, where: "true", ...never<object>(v) }),
     ],
+    ["values without where", "wher", (v) => table.update({ values: { s: "q" }, ...never<object>(v) })],
+    ["valuesSql without where", "filter", (v) => table.update({ valuesSql: { s: "'q'" }, ...never<object>(v) })],
     ["delete", "where", (v) => table.delete("true", v)],
     ["a clause", "condition", (v) => table.mergeInsert("id").whenMatchedUpdateAll(v).execute(ROW)],
     ["execute", "timeout", (v) => upsert(table).execute(ROW, v)],

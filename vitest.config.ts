@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/parity/**", "test/soak/**"],
     testTimeout: 60_000,
+    // Slow machines take their time; only a test that fails waits for so long.
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
   },
 });

@@ -7,7 +7,15 @@
 import { TableError } from "../support/errors.js";
 
 /** All options of a call: those of `T`, and with `Also` those that LanceDB documents for it and that do nothing here. */
-export type OptionKeys<T, Also extends string = never> = Readonly<Record<keyof T | Also, true>>;
+export type OptionKeys<T, Also extends string = never> = Readonly<Record<keyof T | Also, true | Unbuilt>>;
+
+/** An option of LanceDB's that is refused unless it is null: what to do instead. */
+export interface Unbuilt {
+  readonly instead: string;
+}
+
+/** Vectors are made before rows are added. */
+export const NO_EMBEDDINGS: Unbuilt = { instead: "compute the vectors and add them as a column." };
 
 /** The options of a call; none for an absent argument. @throws INVALID_ARGUMENT unless it is an object of known options */
 export function optionsOf<T extends object>(
@@ -25,16 +33,33 @@ export function entriesOf<T extends object>(options: T | null | undefined, name:
   throw wrong(name, options, "an object of options");
 }
 
-/** The object itself. @throws INVALID_ARGUMENT for a key that is not known, unless its value is undefined */
-export function checkKeys<T extends object>(object: T, name: string, keys: Readonly<Record<string, true>>): T {
+/**
+ * The object itself.
+ * @throws INVALID_ARGUMENT for a key that is not known, unless its value is undefined; NOT_SUPPORTED for what is not built
+ */
+export function checkKeys<T extends object>(
+  object: T,
+  name: string,
+  keys: Readonly<Record<string, true | Unbuilt>>,
+): T {
   const entries = Object.entries(object);
   const unknown = entries.find(([key, value]) => value !== undefined && !Object.hasOwn(keys, key))?.[0];
-  if (unknown === undefined) return object;
+  if (unknown === undefined) {
+    for (const [key, value] of entries) {
+      const known = keys[key];
+      if (value != null && typeof known === "object") throw unbuilt(name, key, known);
+    }
+    return object;
+  }
   throw new TableError(
     "INVALID_ARGUMENT",
     `${name}: there is no option ${shown(unknown)}. There are: ${Object.keys(keys).sort().join(", ")}.`,
     { details: { option: unknown } },
   );
+}
+
+function unbuilt(name: string, option: string, { instead }: Unbuilt): TableError {
+  return new TableError("NOT_SUPPORTED", `${name}: ${option} is not supported: ${instead}`, { details: { option } });
 }
 
 /** @throws INVALID_ARGUMENT unless `values` is an array that is not empty */

@@ -23,7 +23,7 @@ import { inferSchema } from "../data/columns/infer.js";
 import { isRecord, pluck, type Row } from "../data/columns/rows.js";
 import { childrenOf, TYPE_ID } from "../data/kernels/layout.js";
 import { TableError } from "../support/errors.js";
-import { type OptionKeys, objectOf, optionsOf } from "./arguments.js";
+import { NO_EMBEDDINGS, type OptionKeys, objectOf, optionsOf } from "./arguments.js";
 
 export type { BatchLike as RecordBatchLike, FieldLike, SchemaLike, TableLike } from "../data/columns/adopt.js";
 
@@ -58,8 +58,8 @@ const MAKE: OptionKeys<MakeArrowTableOptions, "embeddingFunction" | "embeddings"
   schema: true,
   vectorColumns: true,
   dictionaryEncodeStrings: true,
-  embeddingFunction: true,
-  embeddings: true,
+  embeddingFunction: NO_EMBEDDINGS,
+  embeddings: NO_EMBEDDINGS,
 };
 
 /**

@@ -1,7 +1,7 @@
 /** Options of the calls that list, make and open tables. */
 import type { DataFormat } from "../data/codec.js";
 import type { SchemaLike } from "../data/columns/adopt.js";
-import type { OptionKeys } from "./arguments.js";
+import { NO_EMBEDDINGS, type OptionKeys } from "./arguments.js";
 import type { CommitMetadata } from "./commit-metadata.js";
 
 export interface CreateTableOptions {
@@ -44,7 +44,7 @@ export const CREATE_TABLE: OptionKeys<
   storageOptions: true,
   metadata: true,
   dataStorageVersion: true,
-  embeddingFunction: true,
+  embeddingFunction: NO_EMBEDDINGS,
   enableV2ManifestPaths: true,
 };
 

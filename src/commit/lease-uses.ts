@@ -92,9 +92,9 @@ export class LeaseUses {
     if (use.kind === "read" && use.version !== undefined) this.#recent.add(use.version);
   }
 
-  /** False when it had ended before. */
-  end(use: Use): boolean {
-    return this.#uses.delete(use);
+  /** Twice is the same as once. */
+  end(use: Use): void {
+    this.#uses.delete(use);
   }
 
   /** Forgets what was needed earlier. */

@@ -49,6 +49,7 @@ export class Lease {
   #running: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
   #timer: Timer | undefined;
+  #beating: Promise<void> | undefined;
 
   constructor(table: LeasedTable, options: LeaseOptions = LEASE_DEFAULTS) {
     this.#table = table;
@@ -165,8 +166,13 @@ export class Lease {
    * have left files behind stays, for the next vacuum to see whose they are.
    */
   async end(): Promise<void> {
-    await this.#queued?.catch(() => {});
-    await this.#running?.catch(() => {});
+    // A heartbeat under way would publish anew what is given back.
+    await this.#beating;
+    await this.#giveBack();
+  }
+
+  async #giveBack(): Promise<void> {
+    await Promise.allSettled([this.#queued, this.#running]);
     if (this.#uses.busy) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -190,11 +196,7 @@ export class Lease {
   }
 
   #held(snapshot: Snapshot, use: Use): Hold {
-    const letGo = snapshot.retain();
-    const release = () => {
-      if (this.#uses.end(use)) letGo();
-    };
-    return { snapshot, release };
+    return { snapshot, release: () => this.#uses.end(use) };
   }
 
   /** Publishes first, then looks at the boundary; false when a vacuum has announced that the version goes. */
@@ -228,13 +230,11 @@ export class Lease {
     if (!this.#options.published) {
       this.#published = this.#uses.body(this.#published);
       this.#durable = true;
-      await readBoundary(store, boundary);
-      return;
+      return void (await readBoundary(store, boundary));
     }
     this.#timer ??= this.#beatLater();
     for (let attempt = 1; attempt <= RENEWALS_MAX; attempt++) {
-      const startedMs = runtime.monotonicMs();
-      const startedAtMs = runtime.now();
+      const [startedMs, startedAtMs] = [runtime.monotonicMs(), runtime.now()];
       try {
         if (!(await this.#writeFile())) continue;
       } catch (error) {
@@ -311,13 +311,13 @@ export class Lease {
     return this.#table.runtime.timer(this.#options.ttlMs / BEATS_PER_TTL, () => {
       this.#timer = undefined;
       // A renewal that fails is made up for by the next, or found out by whoever needs the lease.
-      this.#beat().catch(() => {});
+      this.#beating = this.#beat().catch(() => {});
     });
   }
 
   async #beat(): Promise<void> {
     try {
-      if (this.#uses.idle) return await this.end();
+      if (this.#uses.idle) return await this.#giveBack();
       const gone = this.#options.published && (await this.#isReplaced());
       if (!gone) await this.renew();
       this.#uses.beat();

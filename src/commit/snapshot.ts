@@ -1,5 +1,5 @@
 /**
- * A version in memory: immutable, shared by everybody who reads it, counted so that the last reader lets it go.
+ * A version in memory: immutable, shared by everybody who reads it. What is held of it, and by whom, is the lease's.
  *
  * Swapping the head never changes a snapshot that somebody holds (read-copy-update).
  */
@@ -12,7 +12,6 @@ export class Snapshot {
   readonly head: Head;
   readonly manifest: Manifest;
   #schema: TableSchema | undefined;
-  #readers = 0;
 
   constructor(head: Head, manifest: Manifest, schema?: TableSchema) {
     assert(head.version === manifest.version, "a snapshot's manifest has the version of its name");
@@ -29,22 +28,6 @@ export class Snapshot {
   get schema(): TableSchema {
     this.#schema ??= schemaFromFields(this.manifest.fields, this.manifest.schemaMetadata);
     return this.#schema;
-  }
-
-  /** Readers that hold this snapshot at the moment. */
-  get readers(): number {
-    return this.#readers;
-  }
-
-  /** Holds the snapshot until the returned function is called; calling it twice is the same as once. */
-  retain(): () => void {
-    this.#readers++;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      this.#readers--;
-    };
   }
 }
 

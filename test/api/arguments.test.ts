@@ -202,3 +202,11 @@ test("options that LanceDB documents and that have no effect here are taken", as
   expect(await (await other.openTable("n", [], { indexCacheSize: 1, storageOptions: {} })).countRows()).toBe(1);
   expect(makeArrowTable(ROW, never({ embeddings: null, embeddingFunction: null })).numRows).toBe(1);
 });
+
+test("embedding functions are refused, not passed over: the rows would lack their vectors", async () => {
+  const options = never<object>({ embeddingFunction: { sourceColumn: "text", embed: () => [] } });
+  const other = await connect("memory://");
+  await expect(other.createTable("n", ROW, options)).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
+  expect(() => makeArrowTable(ROW, options)).toThrow("embeddingFunction is not supported");
+  expect(await other.tableNames()).toEqual([]);
+});

@@ -95,6 +95,8 @@ async function soak(dir) {
 
 const mb = (bytes) => Math.round(bytes / 1024 / 1024);
 
+// The streams of a process may open a descriptor of their own when they are used first.
+for (const stream of [process.stdout, process.stderr]) stream.write("");
 const before = openFiles();
 const { samples, leftOpen, ...counts } = await inScratch(soak);
 const flat = samples.filter(({ swap }) => swap > WARM_UP);

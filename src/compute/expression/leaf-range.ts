@@ -50,7 +50,7 @@ function inInt32(
 ): number {
   // Bounds as 32-bit integers keep the loop free of doubles; an empty range stays empty.
   if (low > 2147483647 || high < -2147483648 || low > high) return flip === 1 ? fill(out, length) : 0;
-  const from = Math.max(low, -2147483648) | 0;
+  const from = Math.ceil(Math.max(low, -2147483648));
   const to = Math.min(Math.floor(high), 2147483647) | 0;
   let count = 0;
   for (let i = 0; i < length; i++) {

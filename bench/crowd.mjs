@@ -10,9 +10,9 @@ const READY_MS = 60_000;
  * Runs `task` of writer.mjs in `processes` processes. They work for `warmUpSeconds` first, as a round that is not counted
  * does for workloads of one process: new processes compile code for seconds. Then the clock starts for all at once.
  * Answers one result for the crowd: all samples, all errors, the acknowledged operations of each process, and those of
- * the warm-up as `before`.
+ * the warm-up as `before`, which may go to a table of its own.
  */
-export async function crowd({ engine, dir, options, processes, task, seconds, warmUpSeconds }) {
+export async function crowd({ engine, dir, options, processes, task, seconds, warmUpSeconds, warmUpTable = "t" }) {
   const children = Array.from({ length: processes }, (_, index) =>
     fork(WRITER, [JSON.stringify({ engine, dir, options, task, index, processes })], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -23,10 +23,10 @@ export async function crowd({ engine, dir, options, processes, task, seconds, wa
       for (const child of children) child.send(what);
       return Promise.all(children.map((child) => answer(child)));
     };
-    await order("open");
+    await order({ open: warmUpTable });
     const warm = await order({ seconds: warmUpSeconds });
     // Counters begin anew.
-    await order("open");
+    await order({ open: "t" });
     const { value: parts, ms } = await timed(() => order({ seconds }));
     return {
       before: warm.reduce((sum, part) => sum + part.samplesMs.length, 0),

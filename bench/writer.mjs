@@ -16,10 +16,10 @@ const TASKS = {
 let opened;
 let next = 0;
 
-async function open() {
+async function open(name) {
   await opened?.db.close();
   const { db } = await openEngine(engine, dir, options);
-  opened = { db, table: await db.openTable("t") };
+  opened = { db, table: await db.openTable(name) };
   await opened.table.countRows();
   return { ready: true };
 }
@@ -32,7 +32,7 @@ async function work(seconds) {
 
 process.on("message", async (order) => {
   try {
-    process.send(await (order === "open" ? open() : work(order.seconds)));
+    process.send(await (order.open === undefined ? work(order.seconds) : open(order.open)));
   } catch (error) {
     process.send({ error: String(error?.stack ?? error) });
   }

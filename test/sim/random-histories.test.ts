@@ -13,7 +13,7 @@ import type { Outcome, SimulatedProcess } from "./process.js";
 import { checkVersions, connectIn, hasHanded, Oracle, readRows, TABLE, type TestRow, upsert } from "./table-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
-const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
+const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 180) : 1;
 const FIRST = Number(process.env.SEED ?? 1);
 const PROCESSES = 3;
 const ROUNDS = 2;

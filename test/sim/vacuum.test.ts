@@ -15,7 +15,7 @@ import { Oracle, readRows, TABLE, upsert } from "./table-world.js";
 import { differences, everything, type Format, picture, shareIn } from "./vacuum-world.js";
 import { type Fault, simulate, type World } from "./world.js";
 
-const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 40) : 1;
+const SEEDS = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 24) : 1;
 const FIRST = Number(process.env.SEED ?? 1);
 const ROUNDS = 2;
 const WRITERS = 2;
